@@ -1,0 +1,1 @@
+"""From ``config.yaml`` to datasets, figures and the ledger of claims."""

@@ -1,0 +1,1 @@
+"""Style sheet and the few plot helpers that figures share."""

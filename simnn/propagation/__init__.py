@@ -1,0 +1,1 @@
+"""Signal propagation in deep random networks: forward and backward statistics, and their theory."""
