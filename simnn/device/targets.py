@@ -1,0 +1,178 @@
+"""The targets that device functions are bound for; the only module that knows Numba.
+
+A *device function* is per-element mathematics in plain Python, defined inside a factory ``bind(target)`` that
+decorates it with ``target.device``. A *kernel* is a driver with loops and arrays, decorated with
+``target.kernel``. Binding the same factory twice gives the same functions on two targets:
+
+``python(real)``
+    The plain Python functions: the reference of the parity tests, readable in a debugger.
+``strict(real)``
+    Compiled for the CPU without any floating-point licence: bitwise equal to ``python``.
+``cpu(real)``
+    Compiled for the CPU with ``a*b + c`` contracted to fused multiply-adds where the hardware has them.
+
+Floating-point policy: IEEE arithmetic, no reassociation, NaN and infinity respected; contraction is the only
+licence, so results do not depend on the vector width.
+"""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import binding
+from numba.core import config
+from numba.core.caching import FunctionCache
+
+from simnn._sources import digest
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+# One package for each model whose kernels are cached; an edit of any of them must recompile its kernels.
+_KERNEL_PACKAGES = ("device", "propagation")
+
+
+def cache_folder() -> pathlib.Path:
+    """Folder of the compiled kernels.
+
+    Returns
+    -------
+    pathlib.Path
+        ``$SIMNN_CACHE_DIR``, else ``simnn`` under ``$XDG_CACHE_HOME`` or ``~/.cache``.
+    """
+    if chosen := os.environ.get("SIMNN_CACHE_DIR"):
+        return pathlib.Path(chosen)
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "simnn"
+
+
+class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]
+    """Numba's on-disk cache, keyed by signature and processor alone.
+
+    Numba hashes the cells of a closure, which hold fresh identifiers of the callees: a kernel made by a factory
+    would never hit, and a kernel whose callee changed would stay stale. Both end when the folder is named
+    after the sources of everything that a kernel may call.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (sig, codegen.magic_tuple())
+
+
+def _cached(dispatcher: Any, target_name: str) -> Any:
+    """Give a dispatcher the cache of its target, and leave Numba's global setting as it was."""
+    folder = cache_folder() / digest(*_KERNEL_PACKAGES) / binding.get_host_cpu_name() / target_name
+    users_choice = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
+    try:
+        dispatcher._cache = _SourceKeyedCache(dispatcher.py_func)
+    finally:
+        config.CACHE_DIR = users_choice
+    return dispatcher
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where device functions run, and the precision they are bound for.
+
+    Attributes
+    ----------
+    name : str
+        Unique, and part of the cache's folder.
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+    integer : type
+        Signed integer of the same size, for bit patterns.
+    word : type
+        Carrier of a 32-bit word of Philox. ``uint64`` on the CPU: the 32 x 32 -> 64 bit products then map to one
+        vector instruction without repacking.
+    device : callable
+        Decorator of device functions, inlined wherever they are called.
+    routine : callable
+        Decorator of loops over arrays that several kernels, or several places of one, call.
+    kernel : callable
+        Decorator of kernels: cached on disk, and free of the interpreter's lock, so that threads of the host run
+        them side by side.
+    """
+
+    name: str
+    real: type[np.floating[Any]]
+    word: type[np.integer[Any]]
+    device: Decorator
+    routine: Decorator
+    kernel: Decorator
+
+    @property
+    def integer(self) -> type[np.integer[Any]]:
+        """Signed integer type of the size of ``real``."""
+        return np.int32 if self.real is np.float32 else np.int64
+
+    @property
+    def single(self) -> bool:
+        """Whether ``real`` is single precision."""
+        return self.real is np.float32
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+@functools.cache
+def python(real: type[np.floating[Any]]) -> Target:
+    """Target of the plain Python functions.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+
+    Returns
+    -------
+    Target
+    """
+    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain)
+
+
+def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
+    # The NumPy error model: a division that may raise ZeroDivisionError blocks vectorisation (7-8x slower).
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath}
+    # Without forced inlining no loop around a device function vectorises (10x slower).
+    internal = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    device = numba.njit(forceinline=True, **options, **internal)
+    routine = numba.njit(**options, **internal)
+    kernel = numba.njit(nogil=True, **options)
+    return Target(name, real, np.uint64, device, routine, lambda function: _cached(kernel(function), name))
+
+
+@functools.cache
+def strict(real: type[np.floating[Any]]) -> Target:
+    """Target of the CPU with strict arithmetic.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+
+    Returns
+    -------
+    Target
+    """
+    return _compiled(f"strict-{real.__name__}", real, False)
+
+
+@functools.cache
+def cpu(real: type[np.floating[Any]]) -> Target:
+    """Target of the CPU with fused multiply-adds.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+
+    Returns
+    -------
+    Target
+    """
+    return _compiled(f"cpu-{real.__name__}", real, {"contract"})

@@ -1,0 +1,117 @@
+"""Materialised weights through BLAS: the oracle of the conditional sampler, and home of users' own matrices.
+
+One weight matrix lives at a time; the backward sweep draws it again from its counters.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn.device import normals, philox
+from simnn.device.targets import Target, cpu
+from simnn.propagation import cpu as sampler
+from simnn.propagation import kernels
+from simnn.propagation.model import Network
+from simnn.propagation.observables import Grams
+
+Matrix = NDArray[np.floating[Any]]
+
+
+@functools.cache
+def _bind(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    activate = sampler.bind(target).activate
+
+    @target.kernel
+    def activate_units(code, slope, z, h, d):  # type: ignore[no-untyped-def]
+        activate(code, slope, z.shape[0], z, h, d)
+
+    return activate_units, normals.bind(target).fill
+
+
+class _Layers:
+    """Weights and biases of one trial, drawn when asked for or given by the user."""
+
+    def __init__(
+        self, network: Network, trial: int, key: NDArray[np.uint64], dtype: type, given: Sequence[Matrix] | None
+    ) -> None:
+        self.network, self.trial, self.key, self.given = network, trial, key, given
+        self.dtype = dtype
+        self.fill = _bind(cpu(dtype))[1]
+
+    def normals(self, layer: int, stream: int, shape: tuple[int, ...], scale: float) -> Matrix:
+        out = np.empty(int(np.prod(shape)), self.dtype)
+        self.fill(self.trial, layer, stream * philox.COLUMNS, self.key, self.dtype(scale), out)
+        return out.reshape(shape)
+
+    def weights(self, layer: int, fan_in: int) -> Matrix:
+        if self.given is not None:
+            return np.ascontiguousarray(self.given[layer], self.dtype)
+        shape = (self.network.width, fan_in)
+        return self.normals(layer, philox.WEIGHTS, shape, self.network.sigma_w / np.sqrt(fan_in))
+
+    def biases(self, layer: int) -> Matrix:
+        return self.normals(layer, philox.BIASES, (self.network.width,), self.network.sigma_b)
+
+
+def sample(
+    network: Network,
+    inputs: Matrix,
+    trial: int,
+    key: NDArray[np.uint64],
+    dtype: type,
+    grams: Grams,
+    row: int,
+    given: Sequence[Matrix] | None = None,
+) -> None:
+    """Gram matrices of one trial of one network, written to ``grams`` at ``row``.
+
+    Parameters
+    ----------
+    network : Network
+        What is simulated.
+    inputs : (K, n_in) array
+        Input patterns.
+    trial : int
+        Number of the trial.
+    key : (2,) uint64 array
+        Low and high word of the seed.
+    dtype : type
+        ``numpy.float32`` or ``numpy.float64``.
+    grams : Grams
+        Where results go.
+    row : int
+        Row of the task.
+    given : sequence of (N, fan_in) arrays, optional
+        The user's own weight matrices.
+    """
+    activate = _bind(cpu(dtype))[0]
+    layers = _Layers(network, trial, key, dtype, given)
+    code, slope = kernels.code_and_slope(network.activation)
+
+    h = np.ascontiguousarray(inputs.T, dtype)
+    grams.activation[row, 0] = _gram(h)
+    slopes = []
+    for layer in range(network.depth):
+        z = layers.weights(layer, len(h)) @ h + layers.biases(layer)[:, None]
+        h, d = np.empty_like(z), np.empty_like(z)
+        activate(code, dtype(slope), z.reshape(-1), h.reshape(-1), d.reshape(-1))
+        slopes.append(d)
+        grams.preactivation[row, layer] = _gram(z)
+        grams.activation[row, layer + 1] = _gram(h)
+        grams.silent[row, layer] = np.mean(np.all(d == 0.0, axis=1))
+
+    output_gradient = layers.normals(network.depth, philox.OUTPUT_GRADIENT, (network.width,), 1.0)
+    u = np.repeat(output_gradient[:, None], inputs.shape[0], axis=1)
+    for layer in range(network.depth - 1, -1, -1):
+        delta = slopes[layer] * u
+        grams.gradient[row, layer] = _gram(delta)
+        if layer > 0:
+            u = layers.weights(layer, network.width).T @ delta
+
+
+def _gram(columns: Matrix) -> NDArray[np.float64]:
+    wide = columns.astype(np.float64)
+    return wide.T @ wide / len(wide)

@@ -1,0 +1,228 @@
+"""What is simulated: one network, the sweep over networks, and how it is run. Light to import."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from simnn.propagation import activations
+
+MAX_INPUTS = 64
+"""Largest number of inputs that are followed together."""
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not a boolean")
+    return value
+
+
+_Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+_Integer = Annotated[int, BeforeValidator(_not_bool)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(_Strict):
+    """A fully connected random network; every field may be swept.
+
+    Attributes
+    ----------
+    activation : str
+        See `simnn.propagation.activations.NAMES`.
+    sigma_w : float
+        ``W_ij ~ N(0, sigma_w^2 / fan_in)``.
+    sigma_b : float
+        ``b_i ~ N(0, sigma_b^2)``.
+    width : int
+        Units of each hidden layer.
+    depth : int
+        Number of hidden layers.
+    correlation : float or None
+        Overlap of two inputs of equal length; None for one input.
+    input_length : float
+        Mean square of the components of an input.
+    """
+
+    activation: Annotated[str, BeforeValidator(lambda name: str(activations.parse(name)))] = "tanh"
+    sigma_w: Annotated[_Number, Field(ge=0.0)] = 1.0
+    sigma_b: Annotated[_Number, Field(ge=0.0)] = 0.0
+    width: Annotated[_Integer, Field(ge=1, le=2**31 - 1)] = 1000
+    depth: Annotated[_Integer, Field(ge=1, le=2**24)] = 50
+    correlation: Annotated[_Number, Field(ge=-1.0, le=1.0)] | None = None
+    input_length: Annotated[_Number, Field(ge=0.0)] = 1.0
+
+
+class Run(_Strict):
+    """How a sweep is run.
+
+    Attributes
+    ----------
+    trials : int
+        Random networks for each point of the sweep.
+    first_trial : int
+        Number of the first one; trial t is the same network in every run.
+    seed : int
+        Key of all random numbers.
+    method : {"conditional", "dense"}
+        Exact in law without weights, or with materialised weights.
+    weights : {"gaussian"}
+        Law of the weights.
+    block : {"plain"}
+        How layers are joined.
+    normalization : None
+        Normalisation before the activation.
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    dtype : {"float32", "float64"}
+        Precision of the units; sums over units are finished in float64.
+    keep_trials : bool
+        Whether the dataset has one entry for each trial instead of mean and standard error.
+    """
+
+    trials: Annotated[_Integer, Field(ge=1, le=2**32)] = 100
+    first_trial: Annotated[_Integer, Field(ge=0, le=2**32 - 1)] = 0
+    seed: Annotated[_Integer, Field(ge=0, le=2**64 - 1)] = 0
+    method: Literal["conditional", "dense"] = "conditional"
+    weights: Literal["gaussian"] = "gaussian"
+    block: Literal["plain"] = "plain"
+    normalization: None = None
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    keep_trials: bool = False
+
+
+SWEPT = tuple(Network.model_fields)
+"""Parameters that may be a scalar or a sequence."""
+
+PARAMETERS = (*SWEPT, *Run.model_fields)
+"""All parameters of ``simulate`` that are plain values."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Networks of a sweep, in C order of its axes.
+
+    Attributes
+    ----------
+    axes : dict of str to tuple
+        Values of each swept parameter, in the order given.
+    networks : tuple of Network
+        One for each combination.
+    run : Run
+        How they are run.
+    """
+
+    axes: dict[str, tuple[Any, ...]]
+    networks: tuple[Network, ...]
+    run: Run
+
+
+def _checked(model: type[_Strict], values: Mapping[str, Any]) -> Any:
+    """Build a model, or say in one line which parameter is wrong, its value and what is allowed."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if reason.startswith(f"{name}:"):
+            raise ValueError(reason) from None
+        raise ValueError(f"{name}: {values[name]!r} is not allowed: should be {reason}") from None
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _axis(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    if len(values) == 0:
+        raise ValueError(f"{name}: an empty sequence has no values to sweep")
+    checked = tuple(getattr(_checked(Network, {name: value}), name) for value in values)
+    if len(set(checked)) < len(checked):
+        raise ValueError(f"{name}: {list(values)!r} repeats a value; swept values must differ")
+    if name == "correlation" and None in checked:
+        raise ValueError("correlation: None (one input) cannot be swept together with overlaps of two inputs")
+    return checked
+
+
+def sweep(parameters: Mapping[str, Any]) -> Sweep:
+    """Validate parameters and expand their sequences.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Fields of `Network`, each a scalar or a sequence of scalars, and of `Run`.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
+    run = _checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
+    given = {name: value for name, value in parameters.items() if name in SWEPT}
+    axes = {name: _axis(name, value) for name, value in given.items() if _is_sequence(value)}
+    fixed = _checked(Network, {name: value for name, value in given.items() if name not in axes})
+    networks = tuple(fixed.model_copy(update=point) for point in _points(axes))
+    if run.first_trial + run.trials > 2**32:
+        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
+    return Sweep(axes, networks, run)
+
+
+def _points(axes: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*axes.values()):
+        yield dict(zip(axes, values, strict=True))
+
+
+def validate(parameters: Mapping[str, Any]) -> None:
+    """Check parameters as ``simulate`` would, without running anything.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Scalars, or sequences for swept parameters.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    sweep(parameters)
+
+
+def memory(plan: Sweep, inputs: int) -> int:
+    """Bytes that a sweep needs at its peak, to first order.
+
+    Parameters
+    ----------
+    plan : Sweep
+        The validated sweep.
+    inputs : int
+        Number of inputs.
+
+    Returns
+    -------
+    int
+        Bytes of the results, and of the largest weight matrix of a dense run.
+    """
+    depth = max(network.depth for network in plan.networks)
+    kept = plan.run.trials if plan.run.keep_trials else 4
+    grams = 3 * (depth + 1) * inputs * inputs * 8
+    results = math.prod((len(plan.networks), kept, grams))
+    if plan.run.method != "dense":
+        return results
+    width = max(network.width for network in plan.networks)
+    itemsize = 4 if plan.run.dtype == "float32" else 8
+    return results + width * (width + 6 * inputs * depth) * itemsize
