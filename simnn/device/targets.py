@@ -139,7 +139,8 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     # The NumPy error model: a division that may raise ZeroDivisionError blocks vectorisation (7-8x slower).
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath}
     # Without forced inlining no loop around a device function vectorises (10x slower).
-    internal = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    # No C wrapper: nothing takes the address of a function, and it costs compilation. The Python wrapper stays.
+    internal = {"no_cfunc_wrapper": True}
     device = numba.njit(forceinline=True, **options, **internal)
     routine = numba.njit(**options, **internal)
     kernel = numba.njit(nogil=True, **options)
