@@ -1,0 +1,145 @@
+"""Lengths and correlations against depth, in the ordered phase, near criticality and in chaos."""
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from simnn.studies import Claim
+
+MODEL = "propagation"
+TITLE = "Length and correlation against depth"
+CAPTION = (
+    "Mean square of the pre-activations q (top) and distance 1 - c between two inputs (bottom) against depth, for "
+    "several activations and weight scales; sigma_b = {sigma_b}, width {width}. Lines: mean-field maps. Points: "
+    "means over {trials} networks, with standard errors. Claims: SIG1, A0-30."
+)
+
+
+def compare(dataset: "xr.Dataset") -> "xr.Dataset":
+    """Add the mean-field maps.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `simnn.propagation.simulate` with dimensions ``activation`` and ``sigma_w`` and two inputs.
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``length_theory`` and ``decorrelation_theory`` (activation, sigma_w, layer), and the measured
+        ``decorrelation``, 1 minus the overlap of the two inputs.
+    """
+    from simnn.propagation import theory
+
+    parameters = json.loads(dataset.attrs["parameters"])
+    shape = tuple(dataset.sizes[dim] for dim in ("activation", "sigma_w", "layer"))
+    length, decorrelation = np.empty(shape), np.empty(shape)
+    for i, activation in enumerate(dataset.activation.values):
+        for j, sigma_w in enumerate(dataset.sigma_w.values):
+            profile = theory.propagate(
+                dataset.sizes["layer"], str(activation), float(sigma_w), parameters["sigma_b"],
+                input_length=parameters["input_length"], input_correlation=parameters["correlation"],
+            )  # fmt: skip
+            length[i, j], decorrelation[i, j] = profile.length, profile.decorrelation
+    dims = ("activation", "sigma_w", "layer")
+    overlap = dataset.correlation.isel(input=0, other_input=1, drop=True)
+    stderr = dataset.correlation_stderr.isel(input=0, other_input=1, drop=True)
+    return dataset.assign(
+        decorrelation=(1.0 - overlap).assign_attrs(long_name="1 - overlap of the two inputs", units="1"),
+        decorrelation_stderr=stderr.assign_attrs(long_name="standard error of decorrelation", units="1"),
+        length_theory=(dims, length, {"long_name": "mean-field length", "units": "1"}),
+        decorrelation_theory=(dims, decorrelation, {"long_name": "mean-field 1 - overlap", "units": "1"}),
+    )
+
+
+def claims(dataset: "xr.Dataset") -> "list[Claim]":
+    """Lengths and correlations follow their maps at every depth.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `compare`.
+
+    Returns
+    -------
+    list of Claim
+        For each activation the worst layer and weight scale, for lengths (relative) and for correlations. The
+        tolerance allows for deviations of order depth / width.
+    """
+    from simnn.studies import Claim
+
+    width = json.loads(dataset.attrs["parameters"])["width"]
+    tolerance = 5.0 / width + dataset.sizes["layer"] / width / 5.0
+    rows = []
+    for activation in dataset.activation.values:
+        flat = dataset.sel(activation=activation).stack(point=("sigma_w", "layer"))
+        length = flat.length.isel(input=0) / flat.length_theory
+        length_stderr = flat.length_stderr.isel(input=0) / flat.length_theory
+        pairs = [
+            ("length q / mean-field q", length, 1.0 + 0.0 * length, length_stderr),
+            ("1 - c", flat.decorrelation, flat.decorrelation_theory, flat.decorrelation_stderr),
+        ]
+        for quantity, measured, theory, stderr in pairs:
+            worst = int((np.abs(measured - theory) - 4.0 * stderr).argmax())
+            point = flat.isel(point=worst)
+            rows.append(
+                Claim.test(
+                    "SIG1",
+                    f"{activation}: {quantity} follows its map at every depth; worst at "
+                    f"sigma_w = {point.sigma_w.item():.3g}, layer {point.layer.item()}",
+                    prediction=theory.isel(point=worst).item(),
+                    measured=measured.isel(point=worst).item(),
+                    stderr=stderr.isel(point=worst).item(),
+                    tolerance=tolerance,
+                )
+            )
+    return rows
+
+
+def figure(dataset: "xr.Dataset") -> "Figure":
+    """One column per activation: lengths above, distances below.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `compare`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from simnn import plotting
+
+    columns = dataset.sizes["activation"]
+    with plotting.figure_style():
+        fig, axes = plt.subplots(
+            2, columns, figsize=(plotting.DOUBLE_COLUMN, 3.6), sharex=True, sharey="row", squeeze=False
+        )
+        for column, activation in enumerate(dataset.activation.values):
+            panel = dataset.sel(activation=activation)
+            for color, sigma_w in zip(plotting.COLORS, dataset.sigma_w.values, strict=False):
+                curve = panel.sel(sigma_w=sigma_w)
+                label = rf"$\sigma_w = {sigma_w:.3g}$"
+                above, below = axes[:, column]
+                plotting.theory_and_simulation(
+                    above, curve.layer, curve.length_theory, curve.length.isel(input=0),
+                    curve.length_stderr.isel(input=0), label=label, color=color,
+                )  # fmt: skip
+                plotting.theory_and_simulation(
+                    below, curve.layer, curve.decorrelation_theory, curve.decorrelation,
+                    curve.decorrelation_stderr, label=label, color=color,
+                )  # fmt: skip
+            above.set(title=str(activation), yscale="log")
+            below.set(xlabel="layer", yscale="log", ylim=(1e-4, 3.0))
+            plotting.panel_label(above, "abcdefgh"[column])
+        axes[0, 0].set_ylabel("length $q$")
+        axes[1, 0].set_ylabel("distance $1 - c$")
+        axes[1, 0].legend()
+    return fig

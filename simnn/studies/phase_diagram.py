@@ -1,0 +1,245 @@
+"""Where gradients explode and where they vanish: the phase diagram of a deep random network."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from simnn.studies import Claim
+
+MODEL = "propagation"
+TITLE = "Phase diagram of signal propagation"
+CAPTION = (
+    "Per-layer growth of the squared gradient norm in random {activation} networks of width {width} and depth {depth}. "
+    "Left: measured growth (colour) with the mean-field line chi = 1 (black) and the measured crossings (circles). "
+    "Right: cuts at fixed sigma_b; lines are mean-field theory at finite depth, points are means over {trials} "
+    "networks with standard errors (smaller than the symbols). Claims: SIG1, A3-09, A0-12."
+)
+
+# Layers left out on either side: lengths relax from the input below, and the output gradient is isotropic above.
+_SKIP_BELOW, _SKIP_ABOVE = 0.4, 2
+
+
+def _window(depth: int) -> tuple[int, int]:
+    """First and last layer over which growth is measured."""
+    return max(1, round(_SKIP_BELOW * depth)), max(2, depth - _SKIP_ABOVE)
+
+
+def simulate(**parameters: object) -> "xr.Dataset":
+    """Growth of the gradient over the interior layers.
+
+    Parameters
+    ----------
+    **parameters
+        Of `simnn.propagation.simulate`; one input, one depth.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``gradient_growth`` (sweep): mean over trials and layers of ``ln |delta^l|^2 - ln |delta^(l+1)|^2``, with its
+        standard error over trials.
+    """
+    import xarray as xr
+
+    from simnn import propagation
+
+    trials = propagation.simulate(**parameters, keep_trials=True)
+    low, high = _window(trials.sizes["layer"])
+    with np.errstate(divide="ignore"):
+        log_norm = np.log(trials.gradient_norm.isel(input=0, drop=True))
+    growth = (log_norm.sel(layer=low, drop=True) - log_norm.sel(layer=high, drop=True)) / (high - low)
+    count = growth.sizes["trial"]
+    dataset = xr.Dataset(
+        {
+            "gradient_growth": growth.mean("trial", keep_attrs=False).assign_attrs(
+                long_name="logarithmic growth of the squared gradient norm per layer", units="1"
+            ),
+            "gradient_growth_stderr": (growth.std("trial", ddof=1, keep_attrs=False) / np.sqrt(count)).assign_attrs(
+                long_name="standard error of gradient_growth", units="1"
+            ),
+        }
+    )
+    return dataset.assign_attrs(trials.attrs | {"depth": trials.sizes["layer"]})
+
+
+def compare(dataset: "xr.Dataset") -> "xr.Dataset":
+    """Add mean-field theory.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `simulate`, with dimensions ``sigma_w`` and ``sigma_b``.
+
+    Returns
+    -------
+    xarray.Dataset
+        With ``gradient_growth_theory`` (sigma_w, sigma_b), the same average over layers of ``ln chi_l``, and
+        ``critical_sigma_w`` (sigma_b).
+    """
+    from simnn.propagation import theory
+
+    activation, depth = _activation(dataset), int(dataset.attrs["depth"])
+    low, high = _window(depth)
+    expected = np.empty((dataset.sizes["sigma_w"], dataset.sizes["sigma_b"]))
+    for i, sigma_w in enumerate(dataset.sigma_w.values):
+        for j, sigma_b in enumerate(dataset.sigma_b.values):
+            norm = theory.propagate(depth, activation, float(sigma_w), float(sigma_b)).gradient_norm
+            expected[i, j] = (np.log(norm[low - 1]) - np.log(norm[high - 1])) / (high - low)
+    critical = [theory.critical_sigma_w(activation, float(sigma_b)) for sigma_b in dataset.sigma_b.values]
+    return dataset.assign(
+        gradient_growth_theory=(
+            ("sigma_w", "sigma_b"),
+            expected,
+            {"long_name": "mean-field growth of the squared gradient norm per layer (logarithm)", "units": "1"},
+        ),
+        critical_sigma_w=(("sigma_b",), critical, {"long_name": "sigma_w with chi = 1", "units": "1"}),
+    )
+
+
+def _activation(dataset: "xr.Dataset") -> str:
+    import json
+
+    return str(json.loads(dataset.attrs["parameters"])["activation"])
+
+
+def _width(dataset: "xr.Dataset") -> int:
+    import json
+
+    return int(json.loads(dataset.attrs["parameters"])["width"])
+
+
+def crossing(sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stderr: "NDArray[np.float64]") -> tuple[float, float]:
+    """Where measured growth crosses zero.
+
+    Parameters
+    ----------
+    sigma_w, growth, stderr : (n,) float64 array
+        One cut at fixed sigma_b.
+
+    Returns
+    -------
+    tuple of float
+        The crossing, by a parabola through the four points around it, and its standard error; NaN where growth
+        does not change sign inside the cut.
+    """
+    above = np.flatnonzero(growth > 0.0)
+    if len(above) == 0 or above[0] == 0:
+        return np.nan, np.nan
+    near = slice(max(0, above[0] - 2), above[0] + 2)
+    x, y = sigma_w[near], growth[near]
+    curve = np.polynomial.Polynomial.fit(x, y, min(2, len(x) - 1))
+    roots = curve.roots()
+    middle = 0.5 * (sigma_w[above[0] - 1] + sigma_w[above[0]])
+    root = float(np.real(roots[np.argmin(np.abs(roots - middle))]))
+    # Points of a cut share their random networks, so their errors add up instead of averaging out.
+    return root, float(np.mean(stderr[near]) / abs(curve.deriv()(root)))
+
+
+def claims(dataset: "xr.Dataset") -> "list[Claim]":
+    """Growth is ln chi in every cell, and changes sign on the critical line.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `compare`.
+
+    Returns
+    -------
+    list of Claim
+    """
+    from simnn.studies import Claim
+
+    width = _width(dataset)
+    flat = dataset.stack(cell=("sigma_w", "sigma_b"))
+    slack = np.abs(flat.gradient_growth - flat.gradient_growth_theory) - 4.0 * flat.gradient_growth_stderr
+    worst = flat.isel(cell=int(slack.argmax()))
+    rows = [
+        Claim.test(
+            "SIG1",
+            f"gradients grow by ln chi per layer; worst of {flat.sizes['cell']} cells, "
+            f"sigma_w = {worst.sigma_w.item():.3g}, sigma_b = {worst.sigma_b.item():.3g}",
+            prediction=worst.gradient_growth_theory.item(),
+            measured=worst.gradient_growth.item(),
+            stderr=worst.gradient_growth_stderr.item(),
+            tolerance=3.0 / width,
+        )
+    ]
+    for sigma_b in dataset.sigma_b.values:
+        cut = dataset.sel(sigma_b=sigma_b)
+        measured, stderr = crossing(
+            cut.sigma_w.values,
+            cut.gradient_growth.transpose("sigma_w").values,
+            cut.gradient_growth_stderr.transpose("sigma_w").values,
+        )
+        if sigma_b > 0.0 and np.isfinite(measured):
+            rows.append(
+                Claim.test(
+                    "SIG1",
+                    f"gradients turn from vanishing to exploding at the critical sigma_w^2, sigma_b = {sigma_b:.3g}",
+                    prediction=cut.critical_sigma_w.item() ** 2,
+                    measured=measured**2,
+                    stderr=2.0 * measured * stderr,
+                    tolerance=0.01,
+                )
+            )
+    return rows
+
+
+def figure(dataset: "xr.Dataset") -> "Figure":
+    """Heat map with the critical line, and cuts with theory.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `compare`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from simnn import plotting
+
+    dataset = dataset.transpose("sigma_b", "sigma_w")
+    with plotting.figure_style():
+        fig, (left, right) = plt.subplots(1, 2, figsize=(plotting.DOUBLE_COLUMN, 2.7))
+        limit = float(np.abs(dataset.gradient_growth).quantile(0.95))
+        mesh = left.pcolormesh(
+            dataset.sigma_w, dataset.sigma_b, dataset.gradient_growth, cmap="RdBu_r", vmin=-limit, vmax=limit,
+            rasterized=True,
+        )  # fmt: skip
+        fig.colorbar(mesh, ax=left, label=r"$\ln(|\delta^{l}|^2/|\delta^{l+1}|^2)$", extend="both")
+        left.plot(dataset.critical_sigma_w, dataset.sigma_b, color="black", label=r"theory, $\chi = 1$")
+        crossings = [
+            crossing(dataset.sigma_w.values, cut.gradient_growth.values, cut.gradient_growth_stderr.values)[0]
+            for _, cut in dataset.groupby("sigma_b", squeeze=False)
+            for cut in [cut.isel(sigma_b=0)]
+        ]
+        left.plot(crossings, dataset.sigma_b, "o", color="black", mfc="white", label="measured crossing")
+        left.set(xlabel=r"$\sigma_w$", ylabel=r"$\sigma_b$", xlim=_limits(dataset.sigma_w), ylim=_limits(dataset.sigma_b))
+        left.annotate("vanishing", (0.06, 0.9), xycoords="axes fraction")
+        left.annotate("exploding", (0.68, 0.06), xycoords="axes fraction")
+        left.legend(loc="upper right")
+        chosen = dataset.sigma_b.values[np.unique(np.linspace(0, dataset.sizes["sigma_b"] - 1, 3).astype(int))]
+        for color, sigma_b in zip(plotting.COLORS, chosen, strict=False):
+            cut = dataset.sel(sigma_b=sigma_b)
+            plotting.theory_and_simulation(
+                right, cut.sigma_w, cut.gradient_growth_theory, cut.gradient_growth, cut.gradient_growth_stderr,
+                label=rf"$\sigma_b = {sigma_b:.3g}$", color=color,
+            )  # fmt: skip
+        right.axhline(0.0, color="0.6", lw=0.6, zorder=0)
+        right.set(xlabel=r"$\sigma_w$", ylabel="growth per layer (log of squared norm)")
+        right.legend()
+        for label, ax in zip("ab", (left, right), strict=True):
+            plotting.panel_label(ax, label)
+    return fig
+
+
+def _limits(axis: "xr.DataArray") -> tuple[float, float]:
+    half = 0.5 * float(axis.diff(axis.name).mean()) if axis.size > 1 else 0.5
+    return float(axis.min()) - half, float(axis.max()) + half
