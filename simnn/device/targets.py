@@ -61,8 +61,9 @@ class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]
         return (sig, codegen.magic_tuple())
 
 
-def _cached(dispatcher: Any, target_name: str) -> Any:
-    """Give a dispatcher the cache of its target, and leave Numba's global setting as it was."""
+def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any]) -> Any:
+    """Compile with the cache of a target, and leave Numba's global setting as it was."""
+    dispatcher: Any = jit(function)
     folder = cache_folder() / digest(*_KERNEL_PACKAGES) / binding.get_host_cpu_name() / target_name
     users_choice = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
@@ -95,6 +96,10 @@ class Target:
     kernel : callable
         Decorator of kernels: cached on disk, and free of the interpreter's lock, so that threads of the host run
         them side by side.
+    to_bits, from_bits : callable
+        Bit pattern of a ``real`` as an ``integer``, and back.
+    to_bits, from_bits : callable
+        Bit pattern of a ``real`` as an ``integer``, and back.
     """
 
     name: str
@@ -103,6 +108,8 @@ class Target:
     device: Decorator
     routine: Decorator
     kernel: Decorator
+    to_bits: Callable[..., Any]
+    from_bits: Callable[..., Any]
 
     @property
     def integer(self) -> type[np.integer[Any]]:
@@ -113,6 +120,21 @@ class Target:
     def single(self) -> bool:
         """Whether ``real`` is single precision."""
         return self.real is np.float32
+
+
+def _views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Bit casts of scalars."""
+    integer = np.int32 if real is np.float32 else np.int64
+
+    @device
+    def to_bits(x: Any) -> Any:
+        return real(x).view(integer)
+
+    @device
+    def from_bits(i: Any) -> Any:
+        return integer(i).view(real)
+
+    return to_bits, from_bits
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,7 +154,7 @@ def python(real: type[np.floating[Any]]) -> Target:
     -------
     Target
     """
-    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain)
+    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real))
 
 
 def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
@@ -144,7 +166,8 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     device = numba.njit(forceinline=True, **options, **internal)
     routine = numba.njit(**options, **internal)
     kernel = numba.njit(nogil=True, **options)
-    return Target(name, real, np.uint64, device, routine, lambda function: _cached(kernel(function), name))
+    cached = functools.partial(_cached_kernel, kernel, name)
+    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real))
 
 
 @functools.cache
