@@ -1,0 +1,414 @@
+"""The sampler: exact in law, independent of how it is run, robust on degenerate input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numba
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from simnn import propagation
+from simnn.device import targets
+from simnn.propagation import cpu, kernels
+from simnn.propagation import simulate as driver
+from tests.naive import network as naive
+
+STATISTICS = list(naive.statistics(np.ones((1, 1)), [np.ones((1, 1))], [np.ones(1)], np.ones(1), "tanh", 1.0, 1.0))
+
+# The suite makes about 200 comparisons of distributions: 5e-9 each keeps its false alarms below 1e-6.
+FALSE_ALARM = 5e-9
+
+
+def identical(a, b):
+    for name in a.data_vars:
+        np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=name)
+
+
+# --- exactness in law -------------------------------------------------------------------------------------------
+
+
+def naive_sample(activation, trials, width, depth, sigma_w, sigma_b, inputs, seed):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(trials):
+        weights, biases = naive.random_network(rng, width, inputs.shape[1], depth, sigma_w, sigma_b)
+        gradient = rng.standard_normal(width)
+        rows.append(naive.statistics(inputs, weights, biases, gradient, activation, sigma_w, sigma_b))
+    return {name: np.array([row[name] for row in rows]) for name in STATISTICS}
+
+
+def scalars(values):
+    """Scalar statistics that cover layers, inputs, pairs, and the coupling of forward and backward."""
+    with np.errstate(divide="ignore"):
+        log_length, log_gradient = np.log(values["length"]), np.log(values["gradient_norm"])
+    return {
+        "length of the last layer": log_length[:, -1, 0],
+        "length of the other input": log_length[:, 1, 1],
+        "correlation": values["correlation"][:, -1, 0, 1],
+        "gradient of the first layer": log_gradient[:, 0, 0],
+        "gradient of the last layer": log_gradient[:, -1, 1],
+        "gradient correlation": values["gradient_correlation"][:, 0, 0, 1],
+        "weight gradient": np.log(values["weight_gradient_norm"][:, 1, 0]),
+        "ntk": values["ntk"][:, 0, 0],
+        "ntk off the diagonal": values["ntk"][:, 0, 1],
+        "forward times backward": log_length[:, -1, 0] * log_gradient[:, 0, 0],
+        "forward minus backward": log_length[:, -1, 0] - log_gradient[:, 0, 0],
+        "dead": values["dead_fraction"][:, -1],
+    }
+
+
+def smallest_p(ours, theirs):
+    a, b = scalars(ours), scalars(theirs)
+    finite = {name: (a[name][np.isfinite(a[name])], b[name][np.isfinite(b[name])]) for name in a}
+    return min((stats.ks_2samp(*pair).pvalue, name) for name, pair in finite.items())
+
+
+INPUTS = np.random.default_rng(0).standard_normal((3, 7))
+SIZES = {"width": 16, "depth": 4}
+
+
+def ours(activation, method, sigma_w, sigma_b, trials, **more):
+    dataset = propagation.simulate(
+        activation=activation, sigma_w=sigma_w, sigma_b=sigma_b, **SIZES, inputs=INPUTS, trials=trials, seed=3,
+        method=method, keep_trials=True, **more,
+    )  # fmt: skip
+    return {name: dataset[name].values for name in STATISTICS}
+
+
+# 4000 networks on each side: a Kolmogorov-Smirnov distance of 0.10 is missed with p < 1e-3; a bias of 2 % in
+# sigma_w moves the logarithms of the gradient and of the length by about that and is planted below.
+@pytest.mark.parametrize("activation", list(naive.ACTIVATIONS))
+def test_conditional_sampler_has_the_law_of_the_naive_network(activation):
+    sigma_w, sigma_b = (1.3, 0.4) if activation != "sigmoid" else (4.0, 0.4)
+    theirs = naive_sample(activation, 4000, **SIZES, sigma_w=sigma_w, sigma_b=sigma_b, inputs=INPUTS, seed=1)
+    p, name = smallest_p(ours(activation, "conditional", sigma_w, sigma_b, 4000), theirs)
+    assert p > FALSE_ALARM, name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dense_sampler_has_the_law_of_the_naive_network(dtype):
+    theirs = naive_sample("tanh", 4000, **SIZES, sigma_w=1.3, sigma_b=0.4, inputs=INPUTS, seed=2)
+    p, name = smallest_p(ours("tanh", "dense", 1.3, 0.4, 4000, dtype=dtype), theirs)
+    assert p > FALSE_ALARM, name
+
+
+def test_a_planted_bias_of_two_percent_in_sigma_w_is_caught():
+    a = ours("linear", "conditional", 1.0, 0.0, 20_000)
+    b = ours("linear", "conditional", 1.02, 0.0, 20_000)
+    p, _ = smallest_p(a, b)
+    assert p < FALSE_ALARM
+
+
+def test_planted_independence_of_forward_and_backward_is_caught():
+    # The joint law matters: shuffling one against the other must be seen (their correlation is about 0.4).
+    a = ours("relu", "conditional", np.sqrt(2.0), 0.0, 20_000)
+    shuffled = {name: values.copy() for name, values in a.items()}
+    shuffled["gradient_norm"] = np.roll(a["gradient_norm"], 1, axis=0)
+    assert smallest_p(a, shuffled)[0] < FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    ("width", "mean", "variance"),
+    [(10, -0.30746101, 0.86673425), (20, -0.13718672, 0.31175808), (100, -0.02542089, 0.05193999)],
+)
+@pytest.mark.parametrize("statistic", ["length", "gradient_norm"])
+def test_log_norms_of_critical_relu_networks_have_the_exact_moments(statistic, width, mean, variance):
+    # Steps of the log norm are independent over layers, each with these moments given that the layer is alive.
+    ds = propagation.simulate(
+        activation="relu", sigma_w=np.sqrt(2.0), width=width, depth=21, trials=4000, seed=5, keep_trials=True,
+        dtype="float64",
+    )  # fmt: skip
+    norm = ds.activation_length if statistic == "length" else ds.gradient_norm
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.diff(np.log(norm.values[:, :, 0]), axis=1)
+    steps = steps[np.isfinite(steps)]
+    n = len(steps)
+    kurtosis = np.mean((steps - steps.mean()) ** 4) / steps.var() ** 2
+    assert abs(steps.mean() - mean) < 6.0 * np.sqrt(variance / n)
+    assert abs(steps.var() - variance) < 6.0 * variance * np.sqrt((kurtosis - 1.0) / n)
+
+
+def test_mean_tangent_kernel_of_relu_networks_is_exact_at_every_width():
+    # E Theta = sigma_w^2 (L + 1) |x|^2 / n_0.
+    ds = propagation.simulate(activation="relu", sigma_w=np.sqrt(2.0), width=40, depth=6, trials=40_000, seed=2)
+    assert abs(ds.ntk.item() - 14.0) < 6.0 * ds.ntk_stderr.item()
+    assert ds.ntk_stderr.item() < 0.1
+
+
+def test_a_dead_layer_is_as_frequent_as_it_must_be():
+    # One input, bias-free, 10 layers of 3 units: 1 - (1 - 2^-3)^10 = 0.7369.
+    ds = propagation.simulate(
+        activation="relu", sigma_w=1.0, width=3, depth=10, trials=20_000, seed=1, keep_trials=True
+    )
+    dead = np.mean(ds.activation_length.values[:, -1, 0] == 0.0)
+    assert abs(dead - 0.7369) < 6.0 * np.sqrt(0.7369 * 0.2631 / 20_000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_wide_networks_follow_mean_field_theory(dtype):
+    theory = propagation.theory.propagate(20, "tanh", 2.5, 0.3, input_length=1.0, input_correlation=0.6)
+    ds = propagation.simulate(
+        activation="tanh", sigma_w=2.5, sigma_b=0.3, width=4000, depth=20, trials=50, correlation=0.6, dtype=dtype
+    )
+    # Deviations of order 1/N: 0.5 % covers them and six standard errors.
+    np.testing.assert_allclose(ds.length.isel(input=0), theory.length, rtol=0.005)
+    np.testing.assert_allclose(ds.gradient_norm.isel(input=0), theory.gradient_norm, rtol=0.05)
+    np.testing.assert_allclose(ds.correlation[:, 0, 1], 1.0 - theory.decorrelation, atol=0.01)
+
+
+def test_tangent_kernel_of_wide_networks_is_the_recursion():
+    gram = np.array([[1.0, 0.3], [0.3, 1.0]])
+    ds = propagation.simulate(activation="erf", sigma_w=1.4, sigma_b=0.2, width=4000, depth=5, trials=100, correlation=0.3)
+    np.testing.assert_allclose(ds.ntk, propagation.theory.tangent_kernel(5, "erf", 1.4, 0.2, gram), rtol=0.01)
+
+
+# --- the dense method on the user's own matrices ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", list(naive.ACTIVATIONS))
+def test_given_weights_give_the_statistics_of_the_naive_network(activation):
+    rng = np.random.default_rng(4)
+    weights, biases = naive.random_network(rng, 12, 7, 3, 1.5, 0.0)
+    ds = propagation.simulate(
+        activation=activation, sigma_w=1.5, width=12, depth=3, inputs=INPUTS, method="dense", weights=weights,
+        trials=2, dtype="float64", keep_trials=True,
+    )  # fmt: skip
+    # Forward statistics do not depend on the drawn output gradient.
+    expected = naive.statistics(INPUTS, weights, biases, np.ones(12), activation, 1.5, 0.0)
+    for name in ("length", "correlation", "activation_length", "dead_fraction"):
+        np.testing.assert_allclose(ds[name][0], expected[name], rtol=1e-12, atol=1e-14, err_msg=name)
+    # Backward, the map from output gradient to gradient_norm is fixed by the matrices: compare its average.
+    ratio = ds.gradient_norm.values[0, 0] / ds.gradient_norm.values[0, -1]
+    assert np.all(np.isfinite(ratio))
+
+
+# --- independence of threads, slices, order -----------------------------------------------------------------------
+
+SWEEP = {"activation": ["tanh", "relu"], "sigma_w": [1.0, 2.0], "sigma_b": 0.1, "width": [30, 600], "depth": 4}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("slice_seconds", [0.0, 0.001, 10.0])
+def test_bits_do_not_depend_on_threads_or_slices(monkeypatch, threads, slice_seconds):
+    reference = propagation.simulate(**SWEEP, correlation=0.5, trials=7, seed=9)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+    monkeypatch.setattr(driver, "_SLICE_SECONDS", slice_seconds)
+    identical(reference, propagation.simulate(**SWEEP, correlation=0.5, trials=7, seed=9))
+
+
+def test_more_trials_leave_the_first_ones_as_they_are():
+    few = propagation.simulate(**SWEEP, trials=3, seed=1, keep_trials=True)
+    many = propagation.simulate(**SWEEP, trials=8, seed=1, keep_trials=True)
+    identical(few, many.isel(trial=slice(3)))
+    rest = propagation.simulate(**SWEEP, trials=5, first_trial=3, seed=1, keep_trials=True)
+    identical(rest, many.isel(trial=slice(3, None)))
+
+
+def test_a_point_of_a_sweep_is_the_same_alone():
+    sweep = propagation.simulate(**SWEEP, trials=3, seed=1)
+    alone = propagation.simulate(activation="relu", sigma_w=2.0, sigma_b=0.1, width=600, depth=4, trials=3, seed=1)
+    identical(alone, sweep.sel(activation="relu", sigma_w=2.0, width=600))
+
+
+def test_mean_and_standard_error_are_those_of_the_trials():
+    kept = propagation.simulate(**SWEEP, trials=20, seed=1, keep_trials=True)
+    mean = propagation.simulate(**SWEEP, trials=20, seed=1)
+    for name in kept.data_vars:
+        np.testing.assert_allclose(mean[name], kept[name].mean("trial"), rtol=1e-10, atol=1e-12, err_msg=name)
+        stderr = kept[name].std("trial", ddof=1) / np.sqrt(20)
+        np.testing.assert_allclose(mean[f"{name}_stderr"], stderr, rtol=1e-6, atol=1e-10, err_msg=name)
+
+
+def test_different_seeds_give_different_networks():
+    a, b = (propagation.simulate(width=50, depth=3, trials=2, seed=seed) for seed in (1, 2**33 + 1))
+    assert not np.any(a.length == b.length)
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_plain_python_and_compiled_samplers_are_the_same_bits(real):
+    def run(target):
+        depth, inputs = 2, 2
+        shape = (1, depth, inputs, inputs)
+        out = [np.zeros(shape), np.zeros((1, depth + 1, inputs, inputs)), np.zeros(shape), np.zeros((1, depth))]
+        out[1][0, 0] = [[1.0, 0.4], [0.4, 1.0]]
+        cpu.bind(target).sample(
+            np.array([kernels.TANH]), np.zeros(1), np.array([1.5]), np.array([0.2]), np.array([9]), np.array([depth]),
+            np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3]), *out,
+        )  # fmt: skip
+        return out
+
+    for plain, compiled in zip(run(targets.python(real)), run(targets.strict(real)), strict=True):
+        np.testing.assert_array_equal(plain, compiled)
+
+
+# --- degenerate input -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_duplicate_inputs_stay_identical(dtype, activation):
+    x = np.array([[1.0, 2.0], [1.0, 2.0], [-1.0, 0.5]])
+    ds = propagation.simulate(activation=activation, sigma_w=1.4, sigma_b=0.1, width=50, depth=10, inputs=x, trials=20, dtype=dtype)
+    np.testing.assert_allclose(ds.correlation[:, 0, 1], 1.0, atol=1e-5)
+    np.testing.assert_allclose(ds.length[:, 0], ds.length[:, 1], rtol=1e-5)
+    np.testing.assert_allclose(ds.gradient_norm[:, 0], ds.gradient_norm[:, 1], rtol=1e-4)
+    assert np.all(np.isfinite(ds.ntk))
+
+
+def test_opposite_inputs_stay_opposite_under_an_odd_activation():
+    ds = propagation.simulate(activation="tanh", sigma_w=1.5, width=50, depth=10, correlation=-1.0, trials=20)
+    np.testing.assert_allclose(ds.correlation[:, 0, 1], -1.0, atol=1e-5)
+
+
+def test_a_zero_input_is_legal():
+    ds = propagation.simulate(activation="relu", sigma_w=1.4, width=20, depth=3, inputs=np.zeros((1, 4)), trials=5)
+    assert np.all(ds.length == 0.0)
+    assert np.all(ds.dead_fraction == 1.0)
+    assert np.all(np.isnan(ds.correlation))
+    assert np.all(ds.gradient_norm == 0.0)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 17, 64])
+@pytest.mark.parametrize("width", [1, 3, 65, 1025])
+def test_any_number_of_inputs_at_any_width(inputs, width):
+    x = np.random.default_rng(1).standard_normal((inputs, 70))
+    ds = propagation.simulate(activation="tanh", sigma_w=1.5, sigma_b=0.1, width=width, depth=2, inputs=x, trials=2)
+    for name in ds.data_vars:
+        if not name.endswith("_stderr"):
+            assert np.all(np.isfinite(ds[name])), name
+
+
+def test_deep_sigmoid_networks_do_not_underflow_in_single_precision():
+    ds = propagation.simulate(activation="sigmoid", sigma_w=1.0, width=300, depth=100, trials=10, seed=1)
+    rate = np.diff(np.log(ds.gradient_norm.values[10:90, 0])).mean()
+    np.testing.assert_allclose(-rate, np.log(propagation.theory.chi("sigmoid", 1.0, 0.0)), atol=0.05)
+
+
+def test_depths_of_a_sweep_are_padded_with_nan():
+    ds = propagation.simulate(width=20, depth=[2, 5], trials=3)
+    assert np.all(np.isnan(ds.length.sel(depth=2, layer=slice(3, None))))
+    assert np.all(np.isfinite(ds.length.sel(depth=5)))
+    alone = propagation.simulate(width=20, depth=2, trials=3)
+    np.testing.assert_array_equal(ds.ntk.sel(depth=2), alone.ntk)
+
+
+# --- the dataset ----------------------------------------------------------------------------------------------------
+
+
+def test_dimensions_come_in_the_order_given():
+    ds = propagation.simulate(width=[10, 20], sigma_b=[0.1], activation=["tanh"], sigma_w=(1.0, 2.0), depth=2, trials=2)
+    assert ds.length.dims == ("width", "sigma_b", "activation", "sigma_w", "layer", "input")
+    assert ds.correlation.dims[-3:] == ("layer", "input", "other_input")
+    assert ds.ntk.dims[-2:] == ("input", "other_input")
+
+
+def test_kept_trials_come_after_the_sweep():
+    ds = propagation.simulate(sigma_w=[1.0, 2.0], correlation=[0.0, 0.5], width=10, depth=2, trials=4, keep_trials=True)
+    assert ds.length.dims == ("sigma_w", "input_correlation", "trial", "layer", "input")
+    assert list(ds.trial) == [0, 1, 2, 3]
+    assert not any(name.endswith("_stderr") for name in ds.data_vars)
+
+
+def test_every_variable_and_coordinate_says_what_it_is():
+    ds = propagation.simulate(sigma_w=[1.0], width=10, depth=2, trials=2)
+    for name in ds.variables:
+        assert ds[name].attrs["units"] == "1"
+        assert ds[name].attrs["long_name"]
+    assert json.loads(ds.attrs["parameters"])["sigma_w"] == [1.0]
+    assert set(STATISTICS) | {f"{name}_stderr" for name in STATISTICS} == set(ds.data_vars)
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"sigma_w": -1.0}, ("sigma_w", "-1.0", "greater than or equal to 0")),
+        ({"sigma_w": [1.0, -2.0]}, ("sigma_w", "-2.0")),
+        ({"sigma_b": float("nan")}, ("sigma_b", "nan", "finite")),
+        ({"sigma_b": "much"}, ("sigma_b", "'much'", "number")),
+        ({"sigma_w": True}, ("sigma_w", "True", "boolean")),
+        ({"sigma_w": []}, ("sigma_w", "empty")),
+        ({"sigma_w": [1.0, 1.0]}, ("sigma_w", "repeats")),
+        ({"sigma_w": np.ones((2, 2))}, ("1-D",)),
+        ({"width": 0}, ("width", "0", "greater than or equal to 1")),
+        ({"width": 10.5}, ("width", "10.5", "integer")),
+        ({"depth": 0}, ("depth", "0")),
+        ({"trials": 0}, ("trials", "0")),
+        ({"seed": -1}, ("seed", "-1")),
+        ({"seed": 2**64}, ("seed",)),
+        ({"correlation": 1.5}, ("correlation", "1.5")),
+        ({"activation": "softmax"}, ("activation", "'softmax'", "relu")),
+        ({"activation": "leaky_relu(x)"}, ("activation", "slope")),
+        ({"activation": 3}, ("activation", "3")),
+        ({"method": "magic"}, ("method", "'magic'", "conditional")),
+        ({"dtype": "float16"}, ("dtype", "'float16'")),
+        ({"backend": "tpu"}, ("backend", "'tpu'")),
+        ({"weights": "cauchy"}, ("weights", "'cauchy'")),
+        ({"inputs": np.ones((65, 3))}, ("inputs", "(65, 3)", "64")),
+        ({"inputs": np.ones(3)}, ("inputs", "(3,)")),
+        ({"inputs": [[1.0, np.nan]]}, ("inputs", "nan", "[0, 1]")),
+        ({"inputs": [[1.0, 2.0]], "correlation": 0.5}, ("correlation", "inputs")),
+        ({"weights": [np.ones((3, 3))]}, ("weights", "dense")),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_bad_input_is_one_clear_line(parameters, words):
+    with pytest.raises(ValueError, match=".") as error:
+        propagation.simulate(**({"width": 10, "depth": 2, "trials": 2} | parameters))
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_an_unknown_keyword_is_a_type_error():
+    with pytest.raises(TypeError, match="sigma"):
+        propagation.simulate(sigma=1.0)
+
+
+def test_a_grid_larger_than_the_memory_is_refused_before_any_work():
+    start = time.perf_counter()
+    with pytest.raises(MemoryError, match="GiB"):
+        propagation.simulate(sigma_w=list(np.linspace(0.1, 3.0, 1000)), trials=10**6, depth=1000, keep_trials=True)
+    assert time.perf_counter() - start < 2.0
+
+
+def test_a_dense_network_larger_than_the_memory_is_refused():
+    with pytest.raises(MemoryError, match="GiB"):
+        propagation.simulate(method="dense", width=10**6)
+
+
+# --- a user at a terminal -------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_stops_a_long_call_promptly():
+    program = (
+        "from simnn import propagation; propagation.simulate(width=10, depth=2, trials=2); print('ready', flush=True)\n"
+        "propagation.simulate(width=1000, depth=100, trials=10**6)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    start = time.perf_counter()
+    _, errors = process.communicate(timeout=20)
+    assert time.perf_counter() - start < 3.0
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode != 0
+
+
+def test_relu_digamma_table_is_what_the_exact_law_gives():
+    # The numbers pinned above, from E[ln(4/n) + psi(K/2)], K ~ Binomial(n, 1/2) given K >= 1.
+    for n, mean in [(10, -0.30746101), (100, -0.02542089)]:
+        k = np.arange(1, n + 1)
+        p = special.comb(n, k) / (2.0**n - 1.0)
+        np.testing.assert_allclose(np.sum(p * (np.log(4.0 / n) + special.psi(k / 2.0))), mean, atol=1e-8)
