@@ -64,7 +64,7 @@ class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]
 def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any]) -> Any:
     """Compile with the cache of a target, and leave Numba's global setting as it was."""
     dispatcher: Any = jit(function)
-    folder = cache_folder() / digest(*_KERNEL_PACKAGES) / binding.get_host_cpu_name() / target_name
+    folder = cache_folder() / digest(*_KERNEL_PACKAGES, theory=False) / binding.get_host_cpu_name() / target_name
     users_choice = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:

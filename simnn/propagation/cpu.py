@@ -230,9 +230,7 @@ def bind(target: Target) -> Routines:
         """The transposed matrix F of the backward step through the weights of ``layer`` (module docstring)."""
         size = factor.shape[0]
         for j in range(size):
-            pair = philox4x32(
-                word(0), word(trial), word(layer), word(bias_stream + j), word(key[0]), word(key[1])
-            )
+            pair = philox4x32(word(0), word(trial), word(layer), word(bias_stream + j), word(key[0]), word(key[1]))
             y0, _ = normal_pair(pair[0], pair[1], pair[2], pair[3])
             for i in range(size):
                 b[i, j] = sw * cross[i, j] + sb * y0 / np.sqrt(width)
@@ -312,7 +310,14 @@ def bind(target: Target) -> Routines:
         step, scale = np.empty(size), np.empty(size)
         for t in range(cell.shape[0]):
             c = cell[t]
-            code, slope, width, depth, sw, sb = codes[c], real(slopes[c]), widths[c], depths[c], sigma_w[c], sigma_b[c]
+            code, slope, width, depth, sw, sb = (
+                codes[c],
+                real(slopes[c]),
+                widths[c],
+                depths[c],
+                sigma_w[c],
+                sigma_b[c],
+            )
 
             for layer in range(depth):
                 for i in range(size):
@@ -330,7 +335,20 @@ def bind(target: Target) -> Routines:
             for layer in range(depth - 1, -1, -1):
                 top, factor, dd = layer == depth - 1, factors[layer], gradient[t, layer]
                 backward(
-                    code, slope, sw, width, trial[t], layer + 1, key, top, factor, feedback, root, tile, dd, sums
+                    code,
+                    slope,
+                    sw,
+                    width,
+                    trial[t],
+                    layer + 1,
+                    key,
+                    top,
+                    factor,
+                    feedback,
+                    root,
+                    tile,
+                    dd,
+                    sums,
                 )
                 # Gradients are carried at unit mean square, so that no depth underflows float32.
                 unit_diagonal(dd, covariance, step)
@@ -343,7 +361,18 @@ def bind(target: Target) -> Routines:
                 if layer > 0:
                     cholesky(covariance, tolerance, root)
                     backward_factors(
-                        sw, sb, width, trial[t], layer + 1, key, factor, crosses[layer - 1], sums, root, b, feedback
+                        sw,
+                        sb,
+                        width,
+                        trial[t],
+                        layer + 1,
+                        key,
+                        factor,
+                        crosses[layer - 1],
+                        sums,
+                        root,
+                        b,
+                        feedback,
                     )
 
     return Routines(activate, dot, sample)

@@ -35,7 +35,12 @@ class _Layers:
     """Weights and biases of one trial, drawn when asked for or given by the user."""
 
     def __init__(
-        self, network: Network, trial: int, key: NDArray[np.uint64], dtype: type, given: Sequence[Matrix] | None
+        self,
+        network: Network,
+        trial: int,
+        key: NDArray[np.uint64],
+        dtype: type,
+        given: Sequence[Matrix] | None,
     ) -> None:
         self.network, self.trial, self.key, self.given = network, trial, key, given
         self.dtype = dtype

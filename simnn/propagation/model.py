@@ -186,20 +186,27 @@ def _points(axes: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(axes, values, strict=True))
 
 
-def validate(parameters: Mapping[str, Any]) -> None:
-    """Check parameters as ``simulate`` would, without running anything.
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as ``simnn.propagation.simulate`` would, without running anything.
 
     Parameters
     ----------
     parameters : mapping
         Scalars, or sequences for swept parameters.
 
+    Returns
+    -------
+    dict
+        The same parameters with values of their own type: ``sigma_w=1`` becomes 1.0, sequences become lists.
+
     Raises
     ------
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    sweep(parameters)
+    plan = sweep(parameters)
+    scalars = plan.networks[0].model_dump() | plan.run.model_dump()
+    return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}
 
 
 def memory(plan: Sweep, inputs: int) -> int:

@@ -61,7 +61,10 @@ DESCRIPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "length": (INPUT, "mean square of the pre-activations, q^l = |z^l|^2 / N"),
     "correlation": (PAIR, "overlap of the pre-activations of two inputs"),
     "activation_length": (INPUT, "mean square of the activations, |h^l|^2 / N"),
-    "gradient_norm": (INPUT, "mean square of dL/dz^l_i for a gradient ~ N(0, I) at the activations of the last layer"),
+    "gradient_norm": (
+        INPUT,
+        "mean square of dL/dz^l_i for a gradient ~ N(0, I) at the activations of the last layer",
+    ),
     "gradient_correlation": (PAIR, "overlap of dL/dz^l of two inputs"),
     "weight_gradient_norm": (INPUT, "mean square of dL/dW^l_ij in the standard parametrisation"),
     "dead_fraction": (LAYER, "fraction of units with zero derivative for every input"),

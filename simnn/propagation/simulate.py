@@ -200,7 +200,9 @@ def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np
             raise ValueError(f"{name}: {given[name]!r} is not allowed together with inputs, which determine it")
     patterns = np.asarray(inputs, np.float64)
     if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= MAX_INPUTS or patterns.shape[1] == 0:
-        raise ValueError(f"inputs: shape {patterns.shape} is not allowed: should be (K, n_in) with 1 <= K <= {MAX_INPUTS}")
+        raise ValueError(
+            f"inputs: shape {patterns.shape} is not allowed: should be (K, n_in) with 1 <= K <= {MAX_INPUTS}"
+        )
     if not np.all(np.isfinite(patterns)):
         row, column = np.argwhere(~np.isfinite(patterns))[0]
         raise ValueError(f"inputs: {patterns[row, column]} at [{row}, {column}] is not allowed: should be finite")
@@ -217,7 +219,9 @@ def _check_weights(
     weights = [np.asarray(matrix, np.float64) for matrix in matrices]
     network, fan_in = plan.networks[0], patterns.shape[1]
     if len(weights) != network.depth:
-        raise ValueError(f"weights: {len(weights)} matrices are not allowed: depth={network.depth} needs one for each layer")
+        raise ValueError(
+            f"weights: {len(weights)} matrices are not allowed: depth={network.depth} needs one for each layer"
+        )
     for layer, matrix in enumerate(weights, start=1):
         if matrix.shape != (network.width, fan_in) or not np.all(np.isfinite(matrix)):
             raise ValueError(
@@ -345,9 +349,7 @@ def _patterns(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     return vectors * np.sqrt(np.maximum(values, 0.0))
 
 
-def _collect(
-    plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
-) -> dict[str, NDArray[np.float64]]:
+def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None) -> dict[str, NDArray[np.float64]]:
     """Statistics as (cells, trials, ...) arrays if trials are kept, else means and ``<name>_stderr``."""
     from simnn.device import moments
     from simnn.device.targets import cpu
@@ -381,7 +383,9 @@ def _collect(
     return _split(mean, shapes, "") | _split(stderr, shapes, "_stderr")
 
 
-def _split(rows: NDArray[np.float64], shapes: dict[str, tuple[int, ...]], suffix: str) -> dict[str, NDArray[np.float64]]:
+def _split(
+    rows: NDArray[np.float64], shapes: dict[str, tuple[int, ...]], suffix: str
+) -> dict[str, NDArray[np.float64]]:
     """Cut the last axis into the statistics that were joined there."""
     ends = np.cumsum([np.prod(shape) for shape in shapes.values()])[:-1]
     parts = np.split(rows, ends, axis=-1)

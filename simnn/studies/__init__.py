@@ -18,8 +18,12 @@ A study is one module of this package and one block of ``config.yaml``. The modu
 Modules are cheap to import: what needs Numba, xarray or matplotlib imports it inside a function.
 """
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 HOLDS, CORRECTED, FAILS = "holds", "holds with correction", "fails"
 
@@ -27,6 +31,22 @@ Verdict = Literal["holds", "holds with correction", "fails"]
 
 STANDARD_ERRORS = 4.0
 """A measurement may deviate by this many standard errors, and by the declared tolerance."""
+
+
+def parameters(dataset: "xr.Dataset") -> dict[str, Any]:
+    """Parameters that a dataset was simulated with.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From a model's ``simulate``, or gathered by the pipeline.
+
+    Returns
+    -------
+    dict
+        Scalars, and lists for axes.
+    """
+    return dict(json.loads(dataset.attrs["parameters"]))
 
 
 @dataclass(frozen=True)

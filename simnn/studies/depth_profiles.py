@@ -1,15 +1,15 @@
 """Lengths and correlations against depth, in the ordered phase, near criticality and in chaos."""
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simnn import studies
+from simnn.studies import Claim
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
-
-    from simnn.studies import Claim
 
 MODEL = "propagation"
 TITLE = "Length and correlation against depth"
@@ -36,7 +36,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     """
     from simnn.propagation import theory
 
-    parameters = json.loads(dataset.attrs["parameters"])
+    parameters = studies.parameters(dataset)
     shape = tuple(dataset.sizes[dim] for dim in ("activation", "sigma_w", "layer"))
     length, decorrelation = np.empty(shape), np.empty(shape)
     for i, activation in enumerate(dataset.activation.values):
@@ -57,7 +57,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     )
 
 
-def claims(dataset: "xr.Dataset") -> "list[Claim]":
+def claims(dataset: "xr.Dataset") -> list[Claim]:
     """Lengths and correlations follow their maps at every depth.
 
     Parameters
@@ -71,9 +71,7 @@ def claims(dataset: "xr.Dataset") -> "list[Claim]":
         For each activation the worst layer and weight scale, for lengths (relative) and for correlations. The
         tolerance allows for deviations of order depth / width.
     """
-    from simnn.studies import Claim
-
-    width = json.loads(dataset.attrs["parameters"])["width"]
+    width = studies.parameters(dataset)["width"]
     tolerance = 5.0 / width + dataset.sizes["layer"] / width / 5.0
     rows = []
     for activation in dataset.activation.values:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simnn import studies
+from simnn.studies import Claim
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-
-    from simnn.studies import Claim
 
 MODEL = "propagation"
 TITLE = "Depth scales of signal propagation"
@@ -64,7 +65,10 @@ def simulate(**parameters: Any) -> "xr.Dataset":
         axes,
         {"parameters": json.dumps(parameters | axes, sort_keys=True), "trials": parameters["trials"]},
     )
-    dataset.sigma_w.attrs = {"long_name": "standard deviation of the weights times sqrt(fan in)", "units": "1"}
+    dataset.sigma_w.attrs = {
+        "long_name": "standard deviation of the weights times sqrt(fan in)",
+        "units": "1",
+    }
     dataset.sigma_b.attrs = {"long_name": "standard deviation of the biases", "units": "1"}
     return dataset
 
@@ -127,7 +131,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     """
     from simnn.propagation import theory
 
-    activation = json.loads(dataset.attrs["parameters"])["activation"]
+    activation = studies.parameters(dataset)["activation"]
     shape = (dataset.sizes["sigma_w"], dataset.sizes["sigma_b"])
     length, correlation = np.empty(shape), np.empty(shape)
     for i, sigma_w in enumerate(dataset.sigma_w.values):
@@ -143,7 +147,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     )
 
 
-def claims(dataset: "xr.Dataset") -> "list[Claim]":
+def claims(dataset: "xr.Dataset") -> list[Claim]:
     """Decay rates are those of the maps, and the one of correlations vanishes at criticality.
 
     Parameters
@@ -156,9 +160,7 @@ def claims(dataset: "xr.Dataset") -> "list[Claim]":
     list of Claim
         One for each rate and weight scale. The tolerance allows for deviations of order 1 / width.
     """
-    from simnn.studies import Claim
-
-    width = json.loads(dataset.attrs["parameters"])["width"]
+    width = studies.parameters(dataset)["width"]
     rows = []
     for stem, symbol in (("correlation_decay", "1/xi_c"), ("length_decay", "1/xi_q")):
         for _, point in dataset.stack(point=("sigma_w", "sigma_b")).groupby("point"):
@@ -193,7 +195,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     from simnn import plotting
     from simnn.propagation import theory
 
-    parameters = json.loads(dataset.attrs["parameters"])
+    parameters = studies.parameters(dataset)
     dataset = dataset.isel(sigma_b=0)
     fine = np.linspace(float(dataset.sigma_w.min()), float(dataset.sigma_w.max()), 200)
     scales = [theory.depth_scales(parameters["activation"], float(s), dataset.sigma_b.item()) for s in fine]

@@ -1,15 +1,15 @@
 """Gradients under the initialisations that people use: exploding, vanishing, and neither."""
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simnn import studies
+from simnn.studies import Claim
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
-
-    from simnn.studies import Claim
 
 MODEL = "propagation"
 TITLE = "Gradients under common initialisations"
@@ -61,7 +61,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     """
     from simnn.propagation import theory
 
-    parameters = json.loads(dataset.attrs["parameters"])
+    parameters = studies.parameters(dataset)
     dims = ("activation", "sigma_w", "layer")
     expected = np.empty(tuple(dataset.sizes[dim] for dim in dims))
     for i, activation in enumerate(dataset.activation.values):
@@ -70,7 +70,9 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
                 dataset.sizes["layer"], str(activation), float(sigma_w), parameters["sigma_b"],
                 input_length=parameters["input_length"],
             ).gradient_norm  # fmt: skip
-    return dataset.assign(gradient_norm_theory=(dims, expected, {"long_name": "mean-field gradient norm", "units": "1"}))
+    return dataset.assign(
+        gradient_norm_theory=(dims, expected, {"long_name": "mean-field gradient norm", "units": "1"})
+    )
 
 
 def factor(dataset: "xr.Dataset") -> tuple[float, float]:
@@ -88,13 +90,16 @@ def factor(dataset: "xr.Dataset") -> tuple[float, float]:
     """
     depth = dataset.sizes["layer"]
     low, high = depth // 4, depth - depth // 4 - 1
-    norm, stderr = dataset.gradient_norm.isel(input=0).values, dataset.gradient_norm_stderr.isel(input=0).values
+    norm, stderr = (
+        dataset.gradient_norm.isel(input=0).values,
+        dataset.gradient_norm_stderr.isel(input=0).values,
+    )
     mean = (norm[low] / norm[high]) ** (1.0 / (high - low))
     relative = np.hypot(stderr[low] / norm[low], stderr[high] / norm[high]) / (high - low)
     return float(mean), float(mean * relative)
 
 
-def claims(dataset: "xr.Dataset") -> "list[Claim]":
+def claims(dataset: "xr.Dataset") -> list[Claim]:
     """The factor per layer is chi: weights decide, not the slope of the activation.
 
     Parameters
@@ -106,9 +111,7 @@ def claims(dataset: "xr.Dataset") -> "list[Claim]":
     -------
     list of Claim
     """
-    from simnn.studies import Claim
-
-    parameters = json.loads(dataset.attrs["parameters"])
+    parameters = studies.parameters(dataset)
     expected = dataset.assign(
         gradient_norm=dataset.gradient_norm_theory.expand_dims(input=1, axis=-1),
         gradient_norm_stderr=0.0 * dataset.gradient_norm_stderr.isel(input=[0]),

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simnn import studies
+from simnn.studies import Claim
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-
-    from simnn.studies import Claim
 
 MODEL = "propagation"
 TITLE = "Phase diagram of signal propagation"
@@ -63,7 +64,7 @@ def simulate(**parameters: object) -> "xr.Dataset":
             ),
         }
     )
-    return dataset.assign_attrs(trials.attrs | {"depth": trials.sizes["layer"]})
+    return dataset.assign_attrs(trials.attrs)
 
 
 def compare(dataset: "xr.Dataset") -> "xr.Dataset":
@@ -82,7 +83,8 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     """
     from simnn.propagation import theory
 
-    activation, depth = _activation(dataset), int(dataset.attrs["depth"])
+    given = studies.parameters(dataset)
+    activation, depth = given["activation"], given["depth"]
     low, high = _window(depth)
     expected = np.empty((dataset.sizes["sigma_w"], dataset.sizes["sigma_b"]))
     for i, sigma_w in enumerate(dataset.sigma_w.values):
@@ -94,25 +96,18 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         gradient_growth_theory=(
             ("sigma_w", "sigma_b"),
             expected,
-            {"long_name": "mean-field growth of the squared gradient norm per layer (logarithm)", "units": "1"},
+            {
+                "long_name": "mean-field growth of the squared gradient norm per layer (logarithm)",
+                "units": "1",
+            },
         ),
         critical_sigma_w=(("sigma_b",), critical, {"long_name": "sigma_w with chi = 1", "units": "1"}),
     )
 
 
-def _activation(dataset: "xr.Dataset") -> str:
-    import json
-
-    return str(json.loads(dataset.attrs["parameters"])["activation"])
-
-
-def _width(dataset: "xr.Dataset") -> int:
-    import json
-
-    return int(json.loads(dataset.attrs["parameters"])["width"])
-
-
-def crossing(sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stderr: "NDArray[np.float64]") -> tuple[float, float]:
+def crossing(
+    sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stderr: "NDArray[np.float64]"
+) -> tuple[float, float]:
     """Where measured growth crosses zero.
 
     Parameters
@@ -139,7 +134,7 @@ def crossing(sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stde
     return root, float(np.mean(stderr[near]) / abs(curve.deriv()(root)))
 
 
-def claims(dataset: "xr.Dataset") -> "list[Claim]":
+def claims(dataset: "xr.Dataset") -> list[Claim]:
     """Growth is ln chi in every cell, and changes sign on the critical line.
 
     Parameters
@@ -151,9 +146,7 @@ def claims(dataset: "xr.Dataset") -> "list[Claim]":
     -------
     list of Claim
     """
-    from simnn.studies import Claim
-
-    width = _width(dataset)
+    width = studies.parameters(dataset)["width"]
     flat = dataset.stack(cell=("sigma_w", "sigma_b"))
     slack = np.abs(flat.gradient_growth - flat.gradient_growth_theory) - 4.0 * flat.gradient_growth_stderr
     worst = flat.isel(cell=int(slack.argmax()))
@@ -221,7 +214,12 @@ def figure(dataset: "xr.Dataset") -> "Figure":
             for cut in [cut.isel(sigma_b=0)]
         ]
         left.plot(crossings, dataset.sigma_b, "o", color="black", mfc="white", label="measured crossing")
-        left.set(xlabel=r"$\sigma_w$", ylabel=r"$\sigma_b$", xlim=_limits(dataset.sigma_w), ylim=_limits(dataset.sigma_b))
+        left.set(
+            xlabel=r"$\sigma_w$",
+            ylabel=r"$\sigma_b$",
+            xlim=_limits(dataset.sigma_w),
+            ylim=_limits(dataset.sigma_b),
+        )
         left.annotate("vanishing", (0.06, 0.9), xycoords="axes fraction")
         left.annotate("exploding", (0.68, 0.06), xycoords="axes fraction")
         left.legend(loc="upper right")

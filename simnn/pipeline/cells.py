@@ -1,0 +1,110 @@
+"""Cells: the jobs that a study splits into, and the names of their files."""
+
+import hashlib
+import importlib.util
+import itertools
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simnn._sources import digest
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One job of a study.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    name : str
+        Name of its file, without folder and suffix.
+    specification : str
+        JSON of all that determines its values; the argument of ``simnn cell``.
+    """
+
+    study: str
+    name: str
+    specification: str
+
+
+def dump(value: Any) -> str:
+    """JSON with sorted keys, so that equal values give equal text.
+
+    Parameters
+    ----------
+    value : object
+        Plain JSON values.
+
+    Returns
+    -------
+    str
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def split(study: str, block: Mapping[str, Any]) -> list[Cell]:
+    """Cells of a study.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    block : mapping
+        From `simnn.pipeline.config.parse`.
+
+    Returns
+    -------
+    list of Cell
+        One for each combination of values of the axes named in ``jobs``.
+    """
+    axes = [block["parameters"][name] for name in block["jobs"]]
+    return [_cell(study, block, dict(zip(block["jobs"], point, strict=True))) for point in itertools.product(*axes)]
+
+
+def _cell(study: str, block: Mapping[str, Any], point: Mapping[str, Any]) -> Cell:
+    # Split axes keep length one, so that files join along them.
+    parameters = dict(block["parameters"]) | {name: [value] for name, value in point.items()}
+    specification = dump({"study": study, "module": block["module"], "model": block["model"], "parameters": parameters})
+    parts = [f"{name}={_text(value)}" for name, value in sorted(point.items())]
+    return Cell(study, "_".join([*parts, hashlib.sha256(specification.encode()).hexdigest()[:8]]), specification)
+
+
+def _text(value: Any) -> str:
+    return re.sub(r"[^A-Za-z0-9.+-]+", "-", str(value)).strip("-")
+
+
+def sources(block: Mapping[str, Any], stage: str) -> str:
+    """Digest of the code that a stage runs: an edit runs the stage again.
+
+    Parameters
+    ----------
+    block : mapping
+        From `simnn.pipeline.config.parse`.
+    stage : {"simulate", "gather", "figure"}
+        Cells depend on kernels (and on a study that simulates by itself); gathered data on the study and its theory;
+        figures on the plot helpers too.
+
+    Returns
+    -------
+    str
+    """
+    study = _study_source(block["module"])
+    simulates = "\ndef simulate(" in study
+    own = hashlib.sha256(study.encode()).hexdigest()[:16]
+    if stage == "simulate":
+        kernels = digest("device", block["model"], theory=simulates)
+        return f"{kernels}-{own}" if simulates else kernels
+    packages = (block["model"], "plotting") if stage == "figure" else (block["model"],)
+    return f"{digest(*packages)}-{own}"
+
+
+def _study_source(module: str) -> str:
+    specification = importlib.util.find_spec(module)
+    if specification is None or specification.origin is None:
+        raise ModuleNotFoundError(f"no study module {module}")
+    return pathlib.Path(specification.origin).read_text(encoding="utf-8")

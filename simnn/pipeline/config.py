@@ -1,0 +1,256 @@
+"""The schema of ``config.yaml``: everything is checked before anything runs."""
+
+import importlib
+import json
+import math
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+SCHEMA = pathlib.Path(__file__).parent / "config.schema.json"
+"""JSON schema for editors, generated from the models below."""
+
+
+class ConfigError(ValueError):
+    """A line about what is wrong in the configuration, where, and what is allowed."""
+
+
+def _not_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not a boolean")
+    return value
+
+
+_Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+_Integer = Annotated[int, BeforeValidator(_not_bool)]
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+_Value = bool | int | float | str | None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Strict):
+    """Values of an axis by their ends.
+
+    Attributes
+    ----------
+    start, stop : float
+        First and last value.
+    num : int
+        How many values.
+    spacing : {"linear", "log"}
+        Equal differences or equal ratios.
+    """
+
+    start: _Number
+    stop: _Number
+    num: Annotated[_Integer, Field(ge=1, le=100_000)]
+    spacing: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _check(self) -> "Range":
+        if self.spacing == "log" and not (self.start > 0.0 and self.stop > 0.0):
+            raise ValueError("ends of a logarithmic range must be positive")
+        return self
+
+    def values(self) -> list[float]:
+        """Values of the axis.
+
+        Returns
+        -------
+        list of float
+        """
+        fractions = [i / max(self.num - 1, 1) for i in range(self.num)]
+        if self.spacing == "log":
+            return [self.start * (self.stop / self.start) ** f for f in fractions]
+        return [self.start + (self.stop - self.start) * f for f in fractions]
+
+
+_Axis = Range | Annotated[list[_Value], Field(min_length=1)]
+
+
+class Block(_Strict):
+    """One study of the configuration.
+
+    Attributes
+    ----------
+    study : str, optional
+        Module of the study; by default the name of the block.
+    model : dict
+        Fixed parameters.
+    grid : dict
+        Axes that are computed inside one job.
+    jobs : dict
+        Axes that split the study into jobs, one for each combination of values.
+    trials, seed : int
+        Random repetitions for each point, and the key of all random numbers.
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    """
+
+    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")] | None = None
+    model: dict[str, _Value] = {}
+    grid: dict[str, _Axis] = {}
+    jobs: dict[str, _Axis] = {}
+    trials: Annotated[_Integer, Field(ge=1, le=2**32)]
+    seed: Annotated[_Integer, Field(ge=0, le=2**64 - 1)] = 0
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class Config(_Strict):
+    """The whole configuration.
+
+    Attributes
+    ----------
+    studies : dict of str to Block
+        Studies by name; names become file names.
+    """
+
+    studies: Annotated[dict[_Name, Block], Field(min_length=1)]
+
+
+def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Validate a configuration and normalise its values.
+
+    Parameters
+    ----------
+    raw : mapping
+        As read from YAML.
+
+    Returns
+    -------
+    dict
+        For each study ``module``, ``model`` (its package), ``parameters`` (axes as lists) and ``jobs`` (names of the axes
+        that split it), all plain JSON values.
+
+    Raises
+    ------
+    ConfigError
+        One line with the key, its value and what is allowed.
+    """
+    try:
+        config = Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise ConfigError(_first_line(error)) from None
+    return {name: _normalise(name, block) for name, block in config.studies.items()}
+
+
+def _first_line(error: ValidationError) -> str:
+    # A union reports every branch that failed; the deepest one is where the user's mistake is.
+    first = max(error.errors(), key=lambda entry: len(entry["loc"]))
+    path = ".".join(str(key) for key in first["loc"] if str(key) not in ("Range",) and "[" not in str(key))
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"config: {path} is missing"
+    if first["type"] == "extra_forbidden":
+        known = [name for model in (Config, Block, Range) for name in model.model_fields]
+        return f"config: {path} is unknown; known keys are {', '.join(known)}"
+    return f"config: {path}: {first['input']!r} is not allowed: {reason[0].lower()}{reason[1:]}"
+
+
+def _normalise(name: str, block: Block) -> dict[str, Any]:
+    where = f"config: studies.{name}"
+    module = _module(block.study or name, where)
+    axes = {
+        key: axis.values() if isinstance(axis, Range) else list(axis)
+        for group in (block.grid, block.jobs)
+        for key, axis in group.items()
+    }
+    repeated = (set(block.model) & set(axes)) | (set(block.grid) & set(block.jobs))
+    if repeated:
+        raise ConfigError(f"{where}: {sorted(repeated)[0]} stands in two of model, grid and jobs")
+    rounded = {key: [_rounded(value) for value in values] for key, values in axes.items()}
+    fixed = {key: _rounded(value) for key, value in block.model.items()}
+    given = fixed | rounded | {"trials": block.trials, "seed": block.seed, "backend": block.backend}
+    try:
+        parameters = importlib.import_module(f"simnn.{module.MODEL}.model").validate(given)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return {
+        "module": module.__name__,
+        "model": module.MODEL,
+        "parameters": parameters,
+        "jobs": sorted(block.jobs),
+    }
+
+
+def _module(study: str, where: str) -> Any:
+    path = study if "." in study else f"simnn.studies.{study}"
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name != path:
+            raise
+        import simnn.studies
+
+        folder = pathlib.Path(simnn.studies.__file__).parent
+        known = sorted(file.stem for file in folder.glob("[a-z]*.py"))
+        raise ConfigError(f"{where}: there is no study {study!r}; known studies are {', '.join(known)}") from None
+
+
+def _rounded(value: Any) -> Any:
+    """Twelve digits: 0.1 + 0.2 and 0.3 are one value, and name one file."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value):
+        value = float(value)  # YAML reads 1e-3 as text
+    if isinstance(value, float) and math.isfinite(value):
+        return float(f"{value:.12g}")
+    return value
+
+
+class _NoRepeats(yaml.SafeLoader):
+    """YAML takes the last of two equal keys in silence; this loader refuses."""
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"config: {key!r} stands twice, line {node.start_mark.line + 1} and below")
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+_NoRepeats.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load(path: pathlib.Path) -> dict[str, Any]:
+    """Read a YAML file, refusing repeated keys.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        If it is not there, not YAML, or repeats a key.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeats)  # noqa: S506 - a safe loader
+    except OSError as error:
+        raise ConfigError(f"config: {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config: {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"config: {path}: should hold `studies:`")
+    return content
+
+
+def schema() -> str:
+    """JSON schema of the configuration.
+
+    Returns
+    -------
+    str
+    """
+    return json.dumps(Config.model_json_schema(), indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,110 @@
+"""What the Snakefile asks: the studies of a configuration, their cells, and what is damaged."""
+
+import fcntl
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from simnn.pipeline import cells, config, store
+
+
+class Plan:
+    """Studies of a configuration.
+
+    Parameters
+    ----------
+    raw : mapping
+        The configuration that Snakemake read.
+
+    Raises
+    ------
+    SystemExit
+        With one line, if the configuration is wrong.
+    """
+
+    def __init__(self, raw: Mapping[str, Any], path: pathlib.Path) -> None:
+        try:
+            config.load(path)  # repeated keys are gone by the time Snakemake has read the file
+            self.blocks = config.parse({"studies": raw.get("studies", {})})
+        except config.ConfigError as error:
+            raise SystemExit(str(error)) from None
+        self.cells = {
+            study: {cell.name: cell for cell in cells.split(study, block)} for study, block in self.blocks.items()
+        }
+
+    def block(self, study: str) -> str:
+        """JSON of a study, the argument of its stages.
+
+        Parameters
+        ----------
+        study : str
+            Its name.
+
+        Returns
+        -------
+        str
+        """
+        return cells.dump(self.blocks[study])
+
+    def sources(self, study: str, stage: str) -> str:
+        """See `simnn.pipeline.cells.sources`.
+
+        Parameters
+        ----------
+        study, stage : str
+            Names.
+
+        Returns
+        -------
+        str
+        """
+        return cells.sources(self.blocks[study], stage)
+
+    def remove_damaged(self, results: pathlib.Path) -> Iterator[pathlib.Path]:
+        """Remove datasets that are cut off, so that they are made again.
+
+        Parameters
+        ----------
+        results : pathlib.Path
+            Folder of the results.
+
+        Yields
+        ------
+        pathlib.Path
+            What was removed.
+        """
+        for study, names in self.cells.items():
+            for path in [
+                results / "data" / f"{study}.nc",
+                *(results / "data" / study / f"{n}.nc" for n in names),
+            ]:
+                if path.exists() and store.is_damaged(path):
+                    path.unlink()
+                    yield path
+
+
+def lock(results: pathlib.Path) -> IO[str]:
+    """Keep a second run out; the lock dies with the process, however that ends.
+
+    Parameters
+    ----------
+    results : pathlib.Path
+        Folder of the results.
+
+    Returns
+    -------
+    file
+        To be kept open.
+
+    Raises
+    ------
+    SystemExit
+        With one line, if another run holds it.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    handle = (results / ".lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SystemExit(f"{results}: another run is writing here; wait for it, or stop it") from None
+    return handle
