@@ -1,9 +1,9 @@
 """Expectations of activations over one or two Gaussians: closed forms where they exist, else quadrature.
 
-Gauss-Hermite rules of fixed order fail here: as the variance q of the pre-activation u grows, all that an activation
-does happens in a window of width 1/sqrt(q) of the standard normal (or at a kink, which no polynomial resolves).
-The rules below are Gauss-Legendre on panels instead, refined geometrically towards the places where an activation
-bends and cut at its kinks. They are right to about 1e-13 at any q.
+Gauss-Hermite rules of fixed order fail here: as the variance q of the pre-activation u grows, all that an
+activation does happens in a window of width 1/sqrt(q) of the standard normal (or at a kink, which no polynomial
+resolves). The rules below are Gauss-Legendre on panels instead, refined geometrically towards the places where an
+activation bends and cut at its kinks. They are right to about 1e-13 at any q.
 """
 
 import functools
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 
-# --- activations ------------------------------------------------------------------------------------------------
+# --- activations --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Shape:
     value, slope, curvature : callable
         phi, phi' and phi'' (away from the kinks).
     difference : callable
-        ``difference(u1, u2, u1 - u2)`` is phi(u1) - phi(u2) to full relative precision, however close u1 and u2.
+        ``difference(u1, u2, u1 - u2)`` is phi(u1) - phi(u2) to full relative precision, however close they are.
     width : float
-        Half width of the central window that holds a smooth bend; beyond 32 widths the activation is a straight
-        line on either side, to double precision. Infinite for piecewise linear activations.
+        Half width of the central window that holds a smooth bend; beyond 32 widths the activation is a
+        straight line on either side, to double precision. Infinite for piecewise linear activations.
     kinks, jumps : tuple of float
         Where phi' jumps, and by how much.
     """
@@ -221,7 +221,7 @@ def shape(activation: str | Activation) -> Shape:
     return _line_with_kink(1.0 if parsed.name == "linear" else parsed.slope)
 
 
-# --- quadrature -------------------------------------------------------------------------------------------------
+# --- quadrature --------------------------------------------------------------------------
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
@@ -256,14 +256,14 @@ def _gaussian_rule(sigma: Array, breaks: Array, lowest: float = -_TAIL) -> tuple
 
 
 def _panels(width: float, largest: float) -> Array:
-    """Edges of panels that double in width away from a bend at 0, as far as a Gaussian of that deviation sees."""
+    """Edges of panels that double in width away from a bend at 0, as far as the largest Gaussian reaches."""
     doublings = width * _DOUBLINGS
     doublings = doublings[doublings < 2.0 * _TAIL * largest]
     return np.concatenate([-doublings, doublings])
 
 
 class _PairRule(NamedTuple):
-    """Nodes of two Gaussians u1 and u2, t = u1 - u2 without cancellation, and the weights of the nodes."""
+    """Nodes of two Gaussians u1 and u2, t = u1 - u2 without cancellation, and the weights; these broadcast."""
 
     u1: Array
     u2: Array
@@ -275,14 +275,14 @@ def _pair_rule(shape: Shape, q1: float, q2: float, d: float) -> _PairRule:
     """Rule for E[f(u1, u2)], f symmetric, with Var u1 = q1, Var u2 = q2 and E[(u1 - u2)^2] = 2 d.
 
     The principal axes x1 (major) and x2 (minor) of the pair are integrated one inside the other:
-    u1 + u2 = sqrt(2) (cos(psi) x1 + sin(psi) x2) and u1 - u2 = sqrt(2) (sin(psi) x1 - cos(psi) x2), where psi is 0
-    for equal variances and positive covariance. Along x1, at fixed x2, phi(u1) and phi(u2) bend at known places.
-    Along x2 only the points matter where two such places meet, because x1 has the larger variance.
+    u1 + u2 = sqrt(2) (cos(psi) x1 + sin(psi) x2) and u1 - u2 = sqrt(2) (sin(psi) x1 - cos(psi) x2), where psi is
+    0 for equal variances and positive covariance. Along x1, at fixed x2, phi(u1) and phi(u2) bend at known
+    places. Along x2 only the points matter where two such places meet, because x1 has the larger variance.
     """
     mean, skew = 0.5 * (q1 + q2), 0.5 * (q1 - q2)
     covariance = mean - d
     major = mean + math.hypot(skew, covariance)
-    minor = max(d * (2.0 * mean - d) - skew**2, 0.0) / major if major > 0.0 else 0.0
+    minor = max(d / major * (2.0 * mean - d) - skew / major * skew, 0.0) if major > 0.0 else 0.0
     sigma1, sigma2 = (max(math.sqrt(variance), _TINY) for variance in (major, minor))
     psi = 0.5 * math.atan2(skew, covariance)
     theta = 0.25 * math.pi - psi  # u1 = cos(theta) x1 - sin(theta) x2, u2 = sin(theta) x1 + cos(theta) x2
@@ -299,27 +299,28 @@ def _pair_rule(shape: Shape, q1: float, q2: float, d: float) -> _PairRule:
     inner, inner_weights = _gaussian_rule(np.full(len(outer), sigma1), breaks)
 
     total = math.sqrt(2.0) * (math.cos(psi) * inner + math.sin(psi) * outer)
-    t = math.sqrt(2.0) * (math.sin(psi) * inner - math.cos(psi) * outer)
+    if exchangeable:
+        t = -math.sqrt(2.0) * outer  # one column: fewer functions to evaluate
+    else:
+        t = math.sqrt(2.0) * (math.sin(psi) * inner - math.cos(psi) * outer)
     return _PairRule(0.5 * (total + t), 0.5 * (total - t), t, outer_weights * inner_weights)
 
 
 def _outer_breaks(shape: Shape, cos: float, sin: float, sigma2: float, skewed: bool) -> Array:
-    """Breaks along the minor axis: bends around 0, and where a kink of phi(u1) meets one of phi(u2)."""
+    """Find breaks along the minor axis: bends around 0, and where a kink of phi(u1) meets one of phi(u2)."""
     smooth = _panels(shape.width, sigma2)
     meetings = [cos * k2 - sin * k1 for k1 in shape.kinks for k2 in shape.kinks]
     if not (skewed and meetings):
         return np.concatenate([smooth, meetings])
-    # With unequal variances a kink of phi(u2) may run almost along the major axis; what is left of it after the
-    # inner integral is a bend of any narrowness at k2 / cos, or at -k1 / sin.
+    # With unequal variances a kink of phi(u2) may run almost along the major axis; what is left of it after
+    # the inner integral is a bend of any narrowness at k2 / cos, or at -k1 / sin.
     crossings = [k / s for k in shape.kinks for s in (cos, -sin) if abs(s) > 1e-12]
     steps = sigma2 * 2.0 ** -np.arange(30.0)
     points = np.unique([*meetings, *crossings])
-    return np.concatenate(
-        [smooth, points, *(point + side * steps for point in points for side in (-1.0, 1.0))]
-    )
+    return np.concatenate([smooth, points, *(point + side * steps for point in points for side in (-1.0, 1.0))])
 
 
-# --- expectations -----------------------------------------------------------------------------------------------
+# --- expectations --------------------------------------------------------------------------
 
 
 class Expectations:
@@ -339,9 +340,7 @@ class Expectations:
 
     def _mean(self, f: Callable[[Array], Array], q: Array) -> Array:
         sigma = np.maximum(np.sqrt(q), _TINY)
-        breaks = np.concatenate(
-            [self.shape.kinks, _panels(self.shape.width, float(np.max(sigma, initial=_TINY)))]
-        )
+        breaks = np.concatenate([self.shape.kinks, _panels(self.shape.width, float(np.max(sigma, initial=_TINY)))])
         u, weights = _gaussian_rule(sigma, np.broadcast_to(breaks, (*sigma.shape, breaks.size)))
         return np.asarray(np.sum(weights * f(u), axis=-1))
 
@@ -422,7 +421,7 @@ class KinkedLine(Expectations):
 
 def _angle(q1: float, q2: float, d: float) -> tuple[float, float]:
     """Geometric mean of two variances, and the angle arccos(c) of the two Gaussians."""
-    geometric_mean = math.sqrt(q1) * math.sqrt(q2)
+    geometric_mean = q1 if q1 == q2 else math.sqrt(q1) * math.sqrt(q2)
     if geometric_mean == 0.0:
         return 0.0, 0.5 * math.pi
     decorrelation = (d - 0.5 * (math.sqrt(q1) - math.sqrt(q2)) ** 2) / geometric_mean
@@ -435,11 +434,7 @@ def _arc_cosine_decorrelation(angle: float) -> float:
         rest = math.sin(angle) - angle * math.cos(angle)
     else:  # the two terms agree up to t^3 / 3: sum the series of their difference
         x = angle**2
-        rest = (
-            angle
-            * x
-            * (1 / 3 - x * (1 / 30 - x * (1 / 840 - x * (1 / 45360 - x * (1 / 3991680 - x / 518918400)))))
-        )
+        rest = angle * x * (1 / 3 - x * (1 / 30 - x * (1 / 840 - x * (1 / 45360 - x * (1 / 3991680 - x / 518918400)))))
     return 2.0 * math.sin(0.5 * angle) ** 2 - rest / math.pi
 
 
@@ -469,7 +464,7 @@ class Erf(Expectations):
 
     def bending(self, q: Array) -> Array:
         """E[erf(u) erf''(u)]."""
-        return -16.0 / math.pi * q / ((1.0 + 2.0 * q) * np.sqrt(1.0 + 4.0 * q))
+        return -8.0 / math.pi * q / ((1.0 + 2.0 * q) * np.sqrt(1.0 + 4.0 * q))
 
     def distance(self, q1: float, q2: float, d: float) -> float:
         """E[(erf(u1) - erf(u2))^2] / 2."""
@@ -484,13 +479,7 @@ class Erf(Expectations):
         alone = math.sqrt(1.0 + 4.0 * q1)
         sine = 2.0 * q1 * root - 2.0 * covariance * alone
         if covariance >= 0.0:
-            sine = (
-                4.0
-                * (1.0 + 2.0 * q1) ** 2
-                * d
-                * (2.0 * q1 - d)
-                / (2.0 * q1 * root + 2.0 * covariance * alone)
-            )
+            sine = 4.0 * (1.0 + 2.0 * q1) ** 2 * d * (2.0 * q1 - d) / (2.0 * q1 * root + 2.0 * covariance * alone)
         return 2.0 / math.pi * math.atan2(sine, root * alone + 4.0 * q1 * covariance)
 
     def slope_product(self, q1: float, q2: float, d: float) -> float:

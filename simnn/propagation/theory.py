@@ -1,0 +1,773 @@
+r"""Mean-field theory of deep random networks: what the simulations tend to at infinite width.
+
+A layer is ``z = W h + b``, ``h = phi(z)`` with ``W_ij ~ N(0, sigma_w^2 / fan_in)`` and ``b_i ~ N(0, sigma_b^2)``.
+As the width grows, the pre-activations z become Gaussian, with a variance q (the length) and a correlation c between
+two inputs that follow deterministic maps from layer to layer. Below, ``u, u1, u2`` stand for Gaussians of variance q
+and correlation c. All quantities are dimensionless; ``sigma_w`` and ``sigma_b`` are standard deviations.
+
+References
+----------
+.. [1] B. Poole, S. Lahiri, M. Raghu, J. Sohl-Dickstein, S. Ganguli, "Exponential expressivity in deep neural networks
+   through transient chaos", NeurIPS 2016, arXiv:1606.05340.
+.. [2] S. S. Schoenholz, J. Gilmer, S. Ganguli, J. Sohl-Dickstein, "Deep information propagation", ICLR 2017,
+   arXiv:1611.01232.
+.. [3] S. Hayou, A. Doucet, J. Rousseau, "On the impact of the activation function on deep neural networks training",
+   ICML 2019, arXiv:1902.06853.
+.. [4] J. Pennington, S. S. Schoenholz, S. Ganguli, "Resurrecting the sigmoid in deep learning through dynamical
+   isometry", NeurIPS 2017, arXiv:1711.04735.
+.. [5] A. Jacot, F. Gabriel, C. Hongler, "Neural tangent kernel: convergence and generalization in neural networks",
+   NeurIPS 2018, arXiv:1806.07572.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simnn.propagation.activations import Activation, parse
+from simnn.propagation.expectations import Array, Expectations, KinkedLine, expectations, shape
+
+_CRITICAL = 1e-12
+"""A growth factor this close to 1 counts as 1: q* and sigma_w carry rounding errors."""
+
+
+def _variances(sigma_w: float, sigma_b: float) -> tuple[float, float]:
+    for name, sigma in (("sigma_w", sigma_w), ("sigma_b", sigma_b)):
+        if not (math.isfinite(sigma) and sigma >= 0.0):
+            raise ValueError(f"{name}: must be a finite number >= 0, not {sigma!r}")
+    return float(sigma_w) ** 2, float(sigma_b) ** 2
+
+
+def _same_kind(values: Array, like: ArrayLike) -> float | Array:
+    return float(values) if np.ndim(like) == 0 else values
+
+
+# --- maps from one layer to the next --------------------------------------------------------------------------
+
+
+@overload
+def length_map(q: float, activation: str | Activation, sigma_w: float, sigma_b: float) -> float: ...
+@overload
+def length_map(q: Array | Sequence[float], activation: str | Activation, sigma_w: float, sigma_b: float) -> Array: ...
+def length_map(q: ArrayLike, activation: str | Activation, sigma_w: float, sigma_b: float) -> float | Array:
+    """Variance of the pre-activations of the next layer, ``sigma_w^2 E[phi(u)^2] + sigma_b^2``.
+
+    Parameters
+    ----------
+    q : float or array
+        Variance of the pre-activations, >= 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+
+    Returns
+    -------
+    float or array
+        Of the shape of ``q``; relative accuracy 1e-13.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is negative or not finite, or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eq. 3.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    lengths = _lengths(q, positive=False)
+    return _same_kind(variance_w * expectations(activation).mean_square(lengths) + variance_b, q)
+
+
+def _lengths(q: ArrayLike, positive: bool) -> Array:
+    lengths = np.asarray(q, dtype=np.float64)
+    if not np.all(np.isfinite(lengths) & ((lengths > 0.0) if positive else (lengths >= 0.0))):
+        raise ValueError(f"q: must be finite and {'> 0' if positive else '>= 0'}, not {q!r}")
+    return lengths
+
+
+@overload
+def decorrelation_map(e: float, q: float, activation: str | Activation, sigma_w: float, sigma_b: float) -> float: ...
+@overload
+def decorrelation_map(
+    e: Array | Sequence[float], q: float, activation: str | Activation, sigma_w: float, sigma_b: float
+) -> Array: ...
+def decorrelation_map(
+    e: ArrayLike, q: float, activation: str | Activation, sigma_w: float, sigma_b: float
+) -> float | Array:
+    """Decorrelation ``e = 1 - c`` of two inputs in the next layer.
+
+    Carrying e instead of c keeps all digits as two inputs converge: ``e' = sigma_w^2 E[(phi(u1) - phi(u2))^2] / (2 q')``
+    with ``q' = length_map(q)`` has no cancellation.
+
+    Parameters
+    ----------
+    e : float or array
+        1 - correlation of the pre-activations, in [0, 2].
+    q : float
+        Variance of the pre-activations, the same for both inputs, > 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+
+    Returns
+    -------
+    float or array
+        Of the shape of ``e``; relative accuracy 1e-12, however small ``e``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eq. 5, subtracted from its value at c = 1.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    length = float(_lengths(q, positive=True))
+    decorrelations = np.asarray(e, dtype=np.float64)
+    if not np.all((decorrelations >= 0.0) & (decorrelations <= 2.0)):
+        raise ValueError(f"e: must lie between 0 and 2, not {e!r}")
+    mean = expectations(activation)
+    next_length = variance_w * float(mean.mean_square(np.asarray(length))) + variance_b
+    distances = [mean.distance(length, length, length * one) for one in decorrelations.ravel().tolist()]
+    with np.errstate(invalid="ignore"):  # sigma_w = sigma_b = 0 leaves nothing to correlate: nan
+        ratio = variance_w * np.asarray(distances) / np.float64(next_length)
+    return _same_kind(ratio.reshape(decorrelations.shape), e)
+
+
+@overload
+def correlation_map(c: float, q: float, activation: str | Activation, sigma_w: float, sigma_b: float) -> float: ...
+@overload
+def correlation_map(
+    c: Array | Sequence[float], q: float, activation: str | Activation, sigma_w: float, sigma_b: float
+) -> Array: ...
+def correlation_map(
+    c: ArrayLike, q: float, activation: str | Activation, sigma_w: float, sigma_b: float
+) -> float | Array:
+    """Correlation of two inputs in the next layer, ``(sigma_w^2 E[phi(u1) phi(u2)] + sigma_b^2) / q'``.
+
+    ``q' = length_map(q)``, so that c = 1 is a fixed point at any q. Iterate `decorrelation_map` instead where c comes
+    close to 1.
+
+    Parameters
+    ----------
+    c : float or array
+        Correlation of the pre-activations, in [-1, 1].
+    q : float
+        Variance of the pre-activations, the same for both inputs, > 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+
+    Returns
+    -------
+    float or array
+        Of the shape of ``c``; absolute accuracy 1e-14.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eq. 5.
+    """
+    correlations = np.asarray(c, dtype=np.float64)
+    if not np.all(np.abs(correlations) <= 1.0):
+        raise ValueError(f"c: must lie between -1 and 1, not {c!r}")
+    return _same_kind(1.0 - decorrelation_map(1.0 - correlations, q, activation, sigma_w, sigma_b), c)
+
+
+def kernel_map(covariance: ArrayLike, activation: str | Activation, sigma_w: float, sigma_b: float) -> Array:
+    """Covariance of the pre-activations of the next layer, for any number of inputs of any lengths.
+
+    Parameters
+    ----------
+    covariance : (K, K) array
+        Covariance of the pre-activations of K inputs; variances may differ, and may be 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+
+    Returns
+    -------
+    (K, K) float64 array
+        ``sigma_w^2 E[phi(u_a) phi(u_b)] + sigma_b^2``.
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not a symmetric positive semidefinite matrix, or a parameter is out of range.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eqs. 3 and 5.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    return _next_pairs(_Pairs.of(covariance, "covariance"), expectations(activation), variance_w, variance_b).kernel()
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """A covariance matrix as its diagonal and half the mean square distances, which do not cancel."""
+
+    length: Array
+    distance: Array
+
+    @classmethod
+    def of(cls, covariance: ArrayLike, name: str) -> "_Pairs":
+        matrix = np.array(covariance, dtype=np.float64, ndmin=2)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
+            raise ValueError(f"{name}: must be a square matrix of finite numbers")
+        length = np.diag(matrix).copy()
+        bound = np.sqrt(np.abs(np.outer(length, length))) * (1.0 + 1e-9)
+        if np.any(length < 0.0) or np.any(np.abs(matrix) > bound) or not np.allclose(matrix, matrix.T, rtol=1e-9):
+            raise ValueError(f"{name}: must be symmetric and positive semidefinite")
+        return cls(length, np.maximum(0.5 * (length[:, None] + length) - 0.5 * (matrix + matrix.T), 0.0))
+
+    def kernel(self) -> Array:
+        return 0.5 * (self.length[:, None] + self.length) - self.distance
+
+    def each(self, f: Callable[[float, float, float], float], diagonal: Array) -> Array:
+        """Symmetric matrix with f(q_a, q_b, d_ab) off the diagonal; f runs once for equal arguments."""
+        out = np.diag(diagonal)
+        known: dict[tuple[float, float, float], float] = {}
+        for a in range(len(out)):
+            for b in range(a):
+                pair = float(self.length[a]), float(self.length[b]), float(self.distance[a, b])
+                if pair not in known:
+                    known[pair] = f(*pair)
+                out[a, b] = out[b, a] = known[pair]
+        return out
+
+
+def _next_pairs(pairs: _Pairs, mean: Expectations, variance_w: float, variance_b: float) -> _Pairs:
+    length = variance_w * mean.mean_square(pairs.length) + variance_b
+    return _Pairs(length, variance_w * pairs.each(mean.distance, np.zeros_like(length)))
+
+
+# --- fixed points and phases --------------------------------------------------------------------------
+
+
+def fixed_point(
+    activation: str | Activation, sigma_w: float, sigma_b: float, q_start: float = 1.0
+) -> tuple[float, float]:
+    """Length and correlation that a deep network settles to.
+
+    Parameters
+    ----------
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+    q_start : float
+        Variance of the pre-activations from which `length_map` is iterated. It matters where several fixed points
+        exist (GELU, SiLU), and where every length is one (critical, bias-free ReLU: ``q_start`` is returned).
+
+    Returns
+    -------
+    q_star : float
+        Fixed point of `length_map` reached from ``q_start``; 0 where the length decays to nothing, ``inf`` where it
+        grows without bound.
+    c_star : float
+        Stable fixed point of `correlation_map` at ``q_star``: 1 in the ordered phase and on the critical line, less
+        in the chaotic phase. Where q* is 0 or ``inf`` it is the limit of the correlations: 1 if the activation has a
+        kink there (ReLU, or any activation that is a ReLU seen from far away), ``nan`` if it is a straight line
+        (smooth activations at q* = 0, linear networks), because then every correlation freezes where it is.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, section 3.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    q_star = _length_fixed_point(activation, variance_w, variance_b, q_start)
+    return q_star, 1.0 - _stable_decorrelation(activation, variance_w, variance_b, q_star)
+
+
+def _length_fixed_point(
+    activation: str | Activation, variance_w: float, variance_b: float, q_start: float = 1.0
+) -> float:
+    if not (math.isfinite(q_start) and q_start > 0.0):
+        raise ValueError(f"q_start: must be a finite number > 0, not {q_start!r}")
+    mean = expectations(activation)
+    if isinstance(mean, KinkedLine):
+        return _homogeneous_fixed_point(variance_w * float(mean.gain(np.asarray(1.0))), variance_b, q_start)
+
+    def growth(q: Array) -> Array:
+        return (variance_w * mean.mean_square(q) + variance_b) / q - 1.0
+
+    start = float(growth(np.asarray(q_start)))
+    if abs(start) < _CRITICAL:
+        return q_start
+    # The length map increases with q, so that its iteration stops at the first fixed point on its way.
+    if start > 0.0:
+        grid = np.geomspace(q_start, max(1e15, 10.0 * q_start), 300)
+        return _first_root(growth, grid, growth(grid) < 0.0, otherwise=math.inf)
+    lowest = variance_w * float(mean.mean_square(np.asarray(0.0))) + variance_b
+    grid = np.geomspace(q_start, min(max(0.5 * lowest, 1e-14), 0.5 * q_start), 200)
+    return _first_root(growth, grid, growth(grid) > _CRITICAL, otherwise=0.0)
+
+
+def _homogeneous_fixed_point(factor: float, variance_b: float, q_start: float) -> float:
+    """Fixed point of q' = factor q + sigma_b^2."""
+    if variance_b == 0.0 and abs(factor - 1.0) < _CRITICAL:
+        return q_start
+    if factor > 1.0 - _CRITICAL:
+        return math.inf
+    return variance_b / (1.0 - factor)
+
+
+def _first_root(f: Callable[[Array], Array], grid: Array, crossed: NDArray[np.bool_], otherwise: float) -> float:
+    """Root of f between the first grid point where ``crossed`` and the one before it."""
+    from scipy.optimize import brentq
+
+    if not np.any(crossed):
+        return otherwise
+    first = int(np.argmax(crossed))
+    low, high = math.log(grid[first - 1]), math.log(grid[first])
+    return math.exp(brentq(lambda x: float(f(np.asarray(math.exp(x)))), low, high, xtol=1e-15, rtol=1e-15))
+
+
+def _stable_decorrelation(activation: str | Activation, variance_w: float, variance_b: float, q_star: float) -> float:
+    """``1 - c*``; see `fixed_point` for the limits."""
+    from scipy.optimize import brentq
+
+    mean = expectations(activation)
+    chi1 = _chi(activation, variance_w, q_star, 0.0)
+    if _is_limit(activation, variance_b, q_star):
+        # A straight line keeps e q, so that e tends to a constant, unless biases of relative weight 1/l add up.
+        frozen = _limit(activation, q_star)[1].slope == 1.0
+        return math.nan if frozen and (variance_b == 0.0 or chi1 > 1.0 + _CRITICAL) else 0.0
+    # E[phi(u1) phi(u2)] is a power series in c with coefficients >= 0: if its slope at c = 1 exceeds 1,
+    # exactly one fixed point lies in 0 <= c < 1.
+    if chi1 <= 1.0 + _CRITICAL:
+        return 0.0
+
+    def growth(log_e: float) -> float:
+        distance = mean.distance(q_star, q_star, q_star * math.exp(log_e))
+        return variance_w * distance / (q_star * math.exp(log_e)) - 1.0
+
+    if growth(0.0) > -_CRITICAL:
+        return 1.0
+    for decade in range(1, 15):
+        low = decade * math.log(0.1)
+        if growth(low) > 0.0:
+            return math.exp(brentq(growth, low, low - math.log(0.1), xtol=1e-14, rtol=1e-14))
+    return 0.0
+
+
+def _is_limit(activation: str | Activation, variance_b: float, q_star: float) -> bool:
+    """Whether the network settles to a state in which only ratios of lengths have a meaning."""
+    homogeneous = isinstance(expectations(activation), KinkedLine)
+    return q_star == 0.0 or math.isinf(q_star) or (homogeneous and variance_b == 0.0)
+
+
+def _limit(activation: str | Activation, q_star: float) -> tuple[float, KinkedLine]:
+    """Scale and kinked line that an activation looks like at a length of 0 or infinity."""
+    far = 1e30 if math.isinf(q_star) else 1e-30
+    left, right = shape(activation).slope(np.array([-far, far])).tolist()
+    return right, KinkedLine(left / right)
+
+
+def _chi(activation: str | Activation, variance_w: float, q: float, e: float) -> float:
+    if q == 0.0 or math.isinf(q):
+        scale, line = _limit(activation, q)
+        return variance_w * scale**2 * line.slope_product(1.0, 1.0, e)
+    mean = expectations(activation)
+    return variance_w * (mean.slope_product(q, q, q * e) if e > 0.0 else float(mean.gain(np.asarray(q))))
+
+
+def chi(activation: str | Activation, sigma_w: float, sigma_b: float, c: float = 1.0, q: float | None = None) -> float:
+    """Growth factor of the squared gradient per layer, ``sigma_w^2 E[phi'(u1) phi'(u2)]``.
+
+    At c = 1 it is also the factor by which two close inputs separate (> 1, chaos) or converge (< 1, order).
+
+    Parameters
+    ----------
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+    c : float
+        Correlation of u1 and u2, in [-1, 1].
+    q : float, optional
+        Variance of u1 and u2; by default q* of `fixed_point`, its limit where that is 0 or infinite.
+
+    Returns
+    -------
+    float
+        Relative accuracy 1e-12 at given ``q``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eq. 6; Schoenholz et al. 2017 [2]_, section 4, for the gradient.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    if not abs(c) <= 1.0:
+        raise ValueError(f"c: must lie between -1 and 1, not {c!r}")
+    at = _length_fixed_point(activation, variance_w, variance_b) if q is None else float(_lengths(q, False))
+    return _chi(activation, variance_w, at, 1.0 - c)
+
+
+@dataclass(frozen=True)
+class DepthScales:
+    """Numbers of layers over which signals forget; negative where they grow instead, infinite at criticality.
+
+    Attributes
+    ----------
+    length : float
+        xi_q, of deviations of the length from q*: ``-1 / ln(chi_1 + sigma_w^2 E[phi phi''])``.
+    correlation : float
+        xi_c, of deviations of the correlation from c*: ``-1 / ln chi(c*)``; infinite where c* is only a limit
+        (q* 0 or infinite, bias-free ReLU), since the approach is then no exponential.
+    gradient : float
+        xi_grad, of the squared gradient norm: ``-1 / ln chi_1``.
+    """
+
+    length: float
+    correlation: float
+    gradient: float
+
+
+def depth_scales(activation: str | Activation, sigma_w: float, sigma_b: float) -> DepthScales:
+    """Depth scales of lengths, correlations and gradients.
+
+    Parameters
+    ----------
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+
+    Returns
+    -------
+    DepthScales
+        In layers.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Schoenholz et al. 2017 [2]_, sections 3 and 4.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    q_star = _length_fixed_point(activation, variance_w, variance_b)
+    chi1 = _chi(activation, variance_w, q_star, 0.0)
+    if q_star == 0.0 or math.isinf(q_star):
+        bending = 0.0
+    else:
+        bending = variance_w * float(expectations(activation).bending(np.asarray(q_star)))
+    if _is_limit(activation, variance_b, q_star):
+        correlation = math.inf
+    else:
+        e_star = _stable_decorrelation(activation, variance_w, variance_b, q_star)
+        correlation = _depth_scale(_chi(activation, variance_w, q_star, e_star))
+    return DepthScales(_depth_scale(chi1 + bending), correlation, _depth_scale(chi1))
+
+
+def _depth_scale(factor: float) -> float:
+    if factor <= 0.0:
+        return 0.0
+    return math.inf if abs(math.log(factor)) < _CRITICAL else -1.0 / math.log(factor)
+
+
+# --- criticality --------------------------------------------------------------------------
+
+
+def critical_sigma_w(activation: str | Activation, sigma_b: float) -> float:
+    """Weight scale of the edge of chaos: where chi is 1 at a stable fixed point of the length.
+
+    For linear, ReLU and leaky ReLU chi does not depend on the length, and the answer ``sqrt(2 / (1 + slope^2))`` is
+    returned for every ``sigma_b``, although with ``sigma_b > 0`` the length then grows by ``sigma_b^2`` per layer.
+    Of other activations the point counts only if `fixed_point` finds its length, so that ``chi`` there is 1.
+
+    Parameters
+    ----------
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_b : float
+        Standard deviation of the biases.
+
+    Returns
+    -------
+    float
+        ``sigma_w``; relative accuracy 1e-12.
+
+    Raises
+    ------
+    ValueError
+        If no such point exists (GELU and SiLU at small ``sigma_b``, SELU at large ``sigma_b``), or ``sigma_b`` is
+        out of range.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, section 3; Schoenholz et al. 2017 [2]_, section 3.
+    """
+    return 1.0 / math.sqrt(float(expectations(activation).gain(np.asarray(_critical_length(activation, sigma_b)))))
+
+
+def _critical_length(activation: str | Activation, sigma_b: float) -> float:
+    """Length at which sigma_w^2 = 1 / E[phi'^2] keeps both chi = 1 and the length itself.
+
+    Along the curve chi = 1, sigma_b^2 is a function of the length: ``q - E[phi^2] / E[phi'^2]``.
+    """
+    from scipy.optimize import brentq
+
+    variance_b = _variances(0.0, sigma_b)[1]
+    mean = expectations(activation)
+    if isinstance(mean, KinkedLine):
+        return 1.0
+
+    def excess(q: Array) -> Array:
+        return q - mean.mean_square(q) / mean.gain(q) - variance_b
+
+    def stable(q: float) -> bool:
+        return float(mean.bending(np.asarray(q))) <= _CRITICAL * float(mean.gain(np.asarray(q)))
+
+    def settled(q: float) -> float:
+        return _length_fixed_point(activation, 1.0 / float(mean.gain(np.asarray(q))), variance_b)
+
+    grid = np.geomspace(1e-6, 1e10, 400)
+    values = excess(grid)
+    # Below the grid lies the point q = 0 of activations with phi(0) = 0; sigma_b < 1e-9 cannot be told from 0 there.
+    if float(mean.mean_square(np.asarray(0.0))) < 1e-150 and values[0] >= -1e-21 and stable(grid[0]):
+        return 0.0
+    for before in np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) <= 0.0):
+        low, high = grid[before : before + 2].tolist()
+        root = float(brentq(lambda q: float(excess(np.asarray(q))), low, high, xtol=1e-300, rtol=1e-14))
+        if stable(root) and math.isclose(settled(root), root, rel_tol=1e-6):
+            return root
+    raise ValueError(f"sigma_b: no critical sigma_w of {activation} has a stable length at sigma_b = {sigma_b!r}")
+
+
+def correlation_decay(activation: str | Activation, sigma_b: float) -> float:
+    """Constant kappa of ``1 - c_l ~ kappa / l``, the convergence of two inputs on the critical line.
+
+    ``kappa = 2 E[phi'^2] / (q* E[phi''^2])``, for smooth activations with ``q* > 0``.
+
+    Parameters
+    ----------
+    activation : str
+        A smooth activation, for instance ``"tanh"``.
+    sigma_b : float
+        Standard deviation of the biases; `critical_sigma_w` goes with it.
+
+    Returns
+    -------
+    float
+        kappa, in layers.
+
+    Raises
+    ------
+    ValueError
+        If the activation has a kink or none has a bend (the decay of ReLU is ``9 pi^2 / (2 l^2)``; linear networks
+        have none), if there is no critical point, or if it lies at a length of 0, where correlations freeze.
+
+    References
+    ----------
+    Hayou et al. 2019 [3]_.
+    """
+    mean = expectations(activation)
+    if mean.shape.jumps or isinstance(mean, KinkedLine):
+        raise ValueError(f"activation: the 1/l law holds for smooth, bent activations, not for {activation}")
+    q = np.asarray(_critical_length(activation, sigma_b))
+    if q == 0.0:
+        raise ValueError(f"sigma_b: correlations freeze at the critical point of {activation} at {sigma_b!r}")
+    return float(2.0 * mean.gain(q) / (q * mean.curvature_square(q)))
+
+
+@overload
+def moment_ratio(q: float, activation: str | Activation) -> float: ...
+@overload
+def moment_ratio(q: Array | Sequence[float], activation: str | Activation) -> Array: ...
+def moment_ratio(q: ArrayLike, activation: str | Activation) -> float | Array:
+    """``E[phi'^4] / E[phi'^2]^2``, which sets the spread of the singular values of the Jacobian.
+
+    At criticality the variance of the squared singular values after L layers of Gaussian weights is
+    ``L * moment_ratio`` times their squared mean, of orthogonal weights ``L * (moment_ratio - 1)``.
+
+    Parameters
+    ----------
+    q : float or array
+        Variance of the pre-activations, >= 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+
+    Returns
+    -------
+    float or array
+        Of the shape of ``q``; relative accuracy 1e-13.
+
+    Raises
+    ------
+    ValueError
+        If ``q`` is out of range or the activation is unknown.
+
+    References
+    ----------
+    Pennington et al. 2017 [4]_.
+    """
+    lengths = _lengths(q, positive=False)
+    mean = expectations(activation)
+    return _same_kind(mean.gain_moment(lengths, 2) / mean.gain(lengths) ** 2, q)
+
+
+# --- networks of finite depth --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Statistics of layers l = 1, ..., depth; arrays of shape (depth,).
+
+    Attributes
+    ----------
+    length : array
+        q_l, the variance of the pre-activations z^l.
+    decorrelation : array
+        1 - c_l of two inputs; ``nan`` if none were given, and from where a length is 0 or overflows.
+    chi : array
+        ``sigma_w^2 E[phi'(u)^2]`` at q_l.
+    gradient_norm : array
+        Mean square of dL/dz^l_i for a gradient ~ N(0, I) at the output h^depth of the last layer.
+    """
+
+    length: Array
+    decorrelation: Array
+    chi: Array
+    gradient_norm: Array
+
+
+def propagate(
+    depth: int,
+    activation: str | Activation,
+    sigma_w: float,
+    sigma_b: float,
+    input_length: float = 1.0,
+    input_correlation: float | None = None,
+) -> Trajectory:
+    """Follow lengths, correlations and gradients through a network.
+
+    Parameters
+    ----------
+    depth : int
+        Number of layers ``h^l = phi(z^l)``.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases.
+    input_length : float
+        Mean square of the entries of the input(s), so that ``q_1 = sigma_w^2 input_length + sigma_b^2``.
+    input_correlation : float, optional
+        Overlap of two inputs of that length.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Poole et al. 2016 [1]_, eqs. 3 and 5; Schoenholz et al. 2017 [2]_, section 4, for the gradient.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    if depth < 1:
+        raise ValueError(f"depth: must be at least 1, not {depth!r}")
+    if not (math.isfinite(input_length) and input_length >= 0.0):
+        raise ValueError(f"input_length: must be a finite number >= 0, not {input_length!r}")
+    if input_correlation is not None and not abs(input_correlation) <= 1.0:
+        raise ValueError(f"input_correlation: must lie between -1 and 1, not {input_correlation!r}")
+    mean = expectations(activation)
+    length = np.full(depth, math.inf)
+    distance = np.full(depth, math.nan)  # q e: the bias drops out
+    length[0] = variance_w * input_length + variance_b
+    if input_correlation is not None:
+        distance[0] = variance_w * input_length * (1.0 - input_correlation)
+    # Exploding lengths and gradients end at infinity.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for l in range(1, depth):
+            if not math.isfinite(length[l - 1]):
+                break
+            length[l] = variance_w * mean.mean_square(length[l - 1]) + variance_b
+            if math.isfinite(distance[l - 1]):
+                q = float(length[l - 1])
+                distance[l] = variance_w * mean.distance(q, q, float(distance[l - 1]))
+        chi = variance_w * mean.gain(np.minimum(length, 1e300))
+        factors = chi.copy()
+        factors[-1] = mean.gain(np.minimum(length[-1], 1e300))
+        gradient_norm = np.cumprod(factors[::-1])[::-1]
+        decorrelation = np.where(length > 0.0, distance / np.maximum(length, 1e-320), math.nan)
+    return Trajectory(length, decorrelation, chi, gradient_norm)
+
+
+def tangent_kernel(
+    depth: int, activation: str | Activation, sigma_w: float, sigma_b: float, inputs_gram: ArrayLike
+) -> Array:
+    """Neural tangent kernel of an infinitely wide network with a linear scalar readout.
+
+    In the NTK parametrisation, ``z = sigma_w / sqrt(fan_in) w h + sigma_b beta`` with w, beta ~ N(0, 1), readout
+    included: ``Theta^0 = Sigma^0 = sigma_w^2 gram + sigma_b^2`` and, for each hidden layer,
+    ``Theta <- sigma_w^2 E[phi'(u_a) phi'(u_b)] Theta + Sigma'``.
+
+    Parameters
+    ----------
+    depth : int
+        Number of hidden layers, >= 0.
+    activation : str
+        For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
+    sigma_w, sigma_b : float
+        Standard deviations of weights (times sqrt(fan_in)) and biases, of the readout too.
+    inputs_gram : (K, K) array
+        ``x_a . x_b / n_0`` of K inputs with n_0 entries; a number stands for one input.
+
+    Returns
+    -------
+    (K, K) float64 array
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or the activation is unknown.
+
+    References
+    ----------
+    Jacot et al. 2018 [5]_, theorem 1.
+    """
+    variance_w, variance_b = _variances(sigma_w, sigma_b)
+    if depth < 0:
+        raise ValueError(f"depth: must be at least 0, not {depth!r}")
+    gram = _Pairs.of(inputs_gram, "inputs_gram")
+    pairs = _Pairs(variance_w * gram.length + variance_b, variance_w * gram.distance)
+    mean = expectations(activation)
+    theta = pairs.kernel()
+    for _ in range(depth):
+        slopes = variance_w * pairs.each(mean.slope_product, mean.gain(pairs.length))
+        pairs = _next_pairs(pairs, mean, variance_w, variance_b)
+        theta = slopes * theta + pairs.kernel()
+    return theta
