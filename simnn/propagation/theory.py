@@ -27,7 +27,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn.propagation.activations import Activation, parse
+from simnn.propagation.activations import Activation
 from simnn.propagation.expectations import Array, Expectations, KinkedLine, expectations, shape
 
 _CRITICAL = 1e-12
@@ -101,8 +101,8 @@ def decorrelation_map(
 ) -> float | Array:
     """Decorrelation ``e = 1 - c`` of two inputs in the next layer.
 
-    Carrying e instead of c keeps all digits as two inputs converge: ``e' = sigma_w^2 E[(phi(u1) - phi(u2))^2] / (2 q')``
-    with ``q' = length_map(q)`` has no cancellation.
+    Carrying e instead of c keeps all digits as two inputs converge: with ``q' = length_map(q)``, nothing cancels in
+    ``e' = sigma_w^2 E[(phi(u1) - phi(u2))^2] / (2 q')``.
 
     Parameters
     ----------
@@ -721,7 +721,7 @@ def propagate(
         chi = variance_w * mean.gain(np.minimum(length, 1e300))
         factors = chi.copy()
         factors[-1] = mean.gain(np.minimum(length[-1], 1e300))
-        gradient_norm = np.cumprod(factors[::-1])[::-1]
+        gradient_norm = np.cumprod(factors[::-1], dtype=np.float64)[::-1]
         decorrelation = np.where(length > 0.0, distance / np.maximum(length, 1e-320), math.nan)
     return Trajectory(length, decorrelation, chi, gradient_norm)
 
