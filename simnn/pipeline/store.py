@@ -73,7 +73,8 @@ def read(path: pathlib.Path) -> "xr.Dataset":
     if is_damaged(path):
         raise DamagedFileError(f"{path} is damaged: it is cut off, or no netCDF file")
     try:
-        return xr.load_dataset(path, engine="netcdf4")
+        # A kept encoding would cut longer names to the length of this file's ("tanh" beside "erf" became "tan").
+        return xr.load_dataset(path, engine="netcdf4").drop_encoding()
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError) as error:
         raise DamagedFileError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 

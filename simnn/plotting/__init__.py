@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -45,6 +46,7 @@ def theory_and_simulation(
     *,
     label: str,
     color: str,
+    every: int = 1,
 ) -> None:
     """Draw theory as a line and simulation as points with error bars.
 
@@ -58,9 +60,12 @@ def theory_and_simulation(
         Entry of the legend.
     color : str
         Colour of both; markers differ too, for readers without colour.
+    every : int
+        Draw one point in so many, where all of them would hide the line.
     """
     marker = _MARKERS[COLORS.index(color) % len(_MARKERS)] if color in COLORS else "o"
     ax.plot(x, theory, color=color)
+    x, mean, stderr = (np.asarray(values)[::every] for values in (x, mean, stderr))
     ax.errorbar(x, mean, yerr=stderr, fmt=marker, color=color, label=label)
 
 

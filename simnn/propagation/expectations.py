@@ -339,7 +339,8 @@ class Expectations:
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def _mean(self, f: Callable[[Array], Array], q: Array) -> Array:
+    def mean(self, f: Callable[[Array], Array], q: Array) -> Array:
+        """E[f(u)] of a function that bends where phi does, for q of any shape."""
         sigma = np.maximum(np.sqrt(q), _TINY)
         breaks = np.concatenate([self.shape.kinks, _panels(self.shape.width, float(np.max(sigma, initial=_TINY)))])
         u, weights = _gaussian_rule(sigma, np.broadcast_to(breaks, (*sigma.shape, breaks.size)))
@@ -347,7 +348,7 @@ class Expectations:
 
     def mean_square(self, q: Array) -> Array:
         """E[phi(u)^2], for q of any shape."""
-        return self._mean(lambda u: self.shape.value(u) ** 2, q)
+        return self.mean(lambda u: self.shape.value(u) ** 2, q)
 
     def gain(self, q: Array) -> Array:
         """E[phi'(u)^2], for q of any shape."""
@@ -355,11 +356,11 @@ class Expectations:
 
     def gain_moment(self, q: Array, order: int) -> Array:
         """E[phi'(u)^(2 order)], for q of any shape."""
-        return self._mean(lambda u: self.shape.slope(u) ** (2 * order), q)
+        return self.mean(lambda u: self.shape.slope(u) ** (2 * order), q)
 
     def bending(self, q: Array) -> Array:
         """E[phi(u) phi''(u)], for q of any shape: dE[phi^2]/dq = E[phi'^2] + E[phi phi'']."""
-        smooth = self._mean(lambda u: self.shape.value(u) * self.shape.curvature(u), q)
+        smooth = self.mean(lambda u: self.shape.value(u) * self.shape.curvature(u), q)
         # phi'' holds a delta function wherever phi' jumps.
         for kink, jump in zip(self.shape.kinks, self.shape.jumps, strict=True):
             weight = jump * float(self.shape.value(np.array(kink)))
@@ -371,7 +372,7 @@ class Expectations:
         """E[phi''(u)^2], for q of any shape; infinite if phi has a kink."""
         if any(self.shape.jumps):
             return np.full(np.shape(q), np.inf)
-        return self._mean(lambda u: self.shape.curvature(u) ** 2, q)
+        return self.mean(lambda u: self.shape.curvature(u) ** 2, q)
 
     def distance(self, q1: float, q2: float, d: float) -> float:
         """E[(phi(u1) - phi(u2))^2] / 2, to full relative precision for equal variances."""
@@ -479,7 +480,7 @@ class Erf(Expectations):
         # tan(A - B) of two angles with the same hypotenuse 1 + 2 q.
         alone = math.sqrt(1.0 + 4.0 * q1)
         sine = 2.0 * q1 * root - 2.0 * covariance * alone
-        if covariance >= 0.0:
+        if covariance > 0.0:  # the same without cancellation
             sine = 4.0 * (1.0 + 2.0 * q1) ** 2 * d * (2.0 * q1 - d) / (2.0 * q1 * root + 2.0 * covariance * alone)
         return 2.0 / math.pi * math.atan2(sine, root * alone + 4.0 * q1 * covariance)
 

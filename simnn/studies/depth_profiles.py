@@ -19,6 +19,9 @@ CAPTION = (
     "means over {trials} networks, with standard errors. Claims: SIG1, A0-30."
 )
 
+# Overlaps of float32 units are good to about 1e-7; a percent of that is not to be resolved below this distance.
+_RESOLVED = 1e-4
+
 
 def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     """Add the mean-field maps.
@@ -68,32 +71,31 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
     Returns
     -------
     list of Claim
-        For each activation the worst layer and weight scale, for lengths (relative) and for correlations. The
-        tolerance allows for deviations of order depth / width.
+        For each activation the worst layer and weight scale, for lengths and for distances 1 - c above the
+        resolution of single precision. The tolerance allows for deviations of order layer / width.
     """
     width = studies.parameters(dataset)["width"]
-    tolerance = 5.0 / width + dataset.sizes["layer"] / width / 5.0
     rows = []
     for activation in dataset.activation.values:
         flat = dataset.sel(activation=activation).stack(point=("sigma_w", "layer"))
-        length = flat.length.isel(input=0) / flat.length_theory
-        length_stderr = flat.length_stderr.isel(input=0) / flat.length_theory
+        resolved = flat.decorrelation_theory > _RESOLVED
         pairs = [
-            ("length q / mean-field q", length, 1.0 + 0.0 * length, length_stderr),
-            ("1 - c", flat.decorrelation, flat.decorrelation_theory, flat.decorrelation_stderr),
+            ("q", flat.length.isel(input=0), flat.length_stderr.isel(input=0), flat.length_theory),
+            ("1 - c", flat.decorrelation, flat.decorrelation_stderr, flat.decorrelation_theory.where(resolved)),
         ]
-        for quantity, measured, theory, stderr in pairs:
-            worst = int((np.abs(measured - theory) - 4.0 * stderr).argmax())
+        for quantity, mean, error, theory in pairs:
+            measured, stderr, tolerance = mean / theory, error / theory, 2.0 * (1.0 + flat.layer) / width
+            worst = int((np.abs(measured - 1.0) - 4.0 * stderr - tolerance).argmax())
             point = flat.isel(point=worst)
             rows.append(
                 Claim.test(
                     "SIG1",
-                    f"{activation}: {quantity} follows its map at every depth; worst at "
+                    f"{activation}: {quantity} follows its map at every depth, measured / mean-field; worst at "
                     f"sigma_w = {point.sigma_w.item():.3g}, layer {point.layer.item()}",
-                    prediction=theory.isel(point=worst).item(),
+                    prediction=1.0,
                     measured=measured.isel(point=worst).item(),
                     stderr=stderr.isel(point=worst).item(),
-                    tolerance=tolerance,
+                    tolerance=tolerance.isel(point=worst).item(),
                 )
             )
     return rows
@@ -117,9 +119,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
 
     columns = dataset.sizes["activation"]
     with plotting.figure_style():
-        fig, axes = plt.subplots(
-            2, columns, figsize=(plotting.DOUBLE_COLUMN, 3.6), sharex=True, sharey="row", squeeze=False
-        )
+        fig, axes = plt.subplots(2, columns, figsize=(plotting.DOUBLE_COLUMN, 3.6), sharex=True, squeeze=False)
         for column, activation in enumerate(dataset.activation.values):
             panel = dataset.sel(activation=activation)
             for color, sigma_w in zip(plotting.COLORS, dataset.sigma_w.values, strict=False):
@@ -128,13 +128,14 @@ def figure(dataset: "xr.Dataset") -> "Figure":
                 above, below = axes[:, column]
                 plotting.theory_and_simulation(
                     above, curve.layer, curve.length_theory, curve.length.isel(input=0),
-                    curve.length_stderr.isel(input=0), label=label, color=color,
+                    curve.length_stderr.isel(input=0), label=label, color=color, every=3,
                 )  # fmt: skip
                 plotting.theory_and_simulation(
                     below, curve.layer, curve.decorrelation_theory, curve.decorrelation,
-                    curve.decorrelation_stderr, label=label, color=color,
+                    curve.decorrelation_stderr, label=label, color=color, every=3,
                 )  # fmt: skip
             above.set(title=str(activation), yscale="log")
+            above.margins(y=0.15)
             below.set(xlabel="layer", yscale="log", ylim=(1e-4, 3.0))
             plotting.panel_label(above, "abcdefgh"[column])
         axes[0, 0].set_ylabel("length $q$")

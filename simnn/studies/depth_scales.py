@@ -202,13 +202,11 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     with plotting.figure_style():
         fig, ax = plt.subplots(figsize=(plotting.SINGLE_COLUMN, 2.6))
         curves = [("correlation", r"$\xi_c$"), ("length", r"$\xi_q$")]
-        for color, (name, label) in zip(plotting.COLORS, curves, strict=False):
+        for color, marker, (name, label) in zip(plotting.COLORS, "os", curves, strict=False):
             rate, stderr = dataset[f"{name}_decay"], dataset[f"{name}_decay_stderr"]
             ax.plot(fine**2, [getattr(scale, name) for scale in scales], color=color)
-            ax.errorbar(
-                dataset.sigma_w**2, 1.0 / rate, yerr=stderr / rate**2, fmt="o", color=color, label=label,
-            )  # fmt: skip
-        ax.axvline(dataset.critical_sigma_w.item() ** 2, color="0.4", ls=":")
+            ax.errorbar(dataset.sigma_w**2, 1.0 / rate, yerr=stderr / rate**2, fmt=marker, color=color, label=label)
+        ax.axvline(dataset.critical_sigma_w.item() ** 2, color="0.4", ls=":", label=r"$\chi = 1$")
         ax.set(xlabel=r"$\sigma_w^2$", ylabel="depth scale (layers)", yscale="log", ylim=(0.5, 500.0))
         ax.legend()
     return fig

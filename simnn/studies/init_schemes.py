@@ -152,15 +152,13 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     from simnn import plotting
 
     with plotting.figure_style():
-        fig, axes = plt.subplots(
-            1, dataset.sizes["activation"], figsize=(plotting.DOUBLE_COLUMN, 2.4), sharey=False, squeeze=False
-        )
+        fig, axes = plt.subplots(1, dataset.sizes["activation"], figsize=(plotting.DOUBLE_COLUMN, 2.4), squeeze=False)
         for ax, letter, activation in zip(axes[0], "abcdefgh", dataset.activation.values, strict=False):
             for color, sigma_w in zip(plotting.COLORS, dataset.sigma_w.values, strict=False):
                 curve = dataset.sel(activation=activation, sigma_w=sigma_w)
                 plotting.theory_and_simulation(
                     ax, curve.layer, curve.gradient_norm_theory, curve.gradient_norm.isel(input=0),
-                    curve.gradient_norm_stderr.isel(input=0), label=scheme(sigma_w), color=color,
+                    curve.gradient_norm_stderr.isel(input=0), label=scheme(sigma_w), color=color, every=3,
                 )  # fmt: skip
             ax.set(title=str(activation), xlabel="layer", yscale="log")
             plotting.panel_label(ax, letter)

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 MODEL = "propagation"
 TITLE = "Phase diagram of signal propagation"
 CAPTION = (
-    "Per-layer growth of the squared gradient norm in random {activation} networks of width {width} and depth {depth}. "
-    "Left: measured growth (colour) with the mean-field line chi = 1 (black) and the measured crossings (circles). "
-    "Right: cuts at fixed sigma_b; lines are mean-field theory at finite depth, points are means over {trials} "
-    "networks with standard errors (smaller than the symbols). Claims: SIG1, A3-09, A0-12."
+    "Per-layer growth of the squared gradient norm in random {activation} networks of width {width} and depth "
+    "{depth}. (a) Measured growth (colour), the mean-field line chi = 1 (solid), and where growth vanishes: measured "
+    "(circles) and in mean-field theory at this depth (dashed; without biases lengths decay as 1/l only, so that a "
+    "finite network turns later). (b) Cuts at fixed sigma_b: lines are mean-field theory at this depth, points are "
+    "means of the logarithm over {trials} networks with standard errors, smaller than the symbols. "
+    "Claims: SIG1, A3-09, A0-12."
 )
 
 # Layers left out on either side: lengths relax from the input below, and the output gradient is isotropic above.
@@ -105,22 +107,32 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     )
 
 
-def crossing(
-    sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stderr: "NDArray[np.float64]"
-) -> tuple[float, float]:
-    """Where measured growth crosses zero.
+def crossings(dataset: "xr.Dataset", variable: str) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Where growth crosses zero, for each sigma_b.
 
     Parameters
     ----------
-    sigma_w, growth, stderr : (n,) float64 array
-        One cut at fixed sigma_b.
+    dataset : xarray.Dataset
+        From `compare`.
+    variable : str
+        ``"gradient_growth"`` or ``"gradient_growth_theory"``.
 
     Returns
     -------
-    tuple of float
-        The crossing, by a parabola through the four points around it, and its standard error; NaN where growth
-        does not change sign inside the cut.
+    tuple of (sigma_b,) arrays
+        The crossing in sigma_w, by a parabola through the four points around it, and its standard error; NaN where
+        growth does not change sign inside the grid.
     """
+    sigma_w = dataset.sigma_w.values
+    rows = dataset[variable].transpose("sigma_b", "sigma_w").values
+    errors = dataset.gradient_growth_stderr.transpose("sigma_b", "sigma_w").values
+    found = [_crossing(sigma_w, growth, stderr) for growth, stderr in zip(rows, errors, strict=True)]
+    return np.array([root for root, _ in found]), np.array([error for _, error in found])
+
+
+def _crossing(
+    sigma_w: "NDArray[np.float64]", growth: "NDArray[np.float64]", stderr: "NDArray[np.float64]"
+) -> tuple[float, float]:
     above = np.flatnonzero(growth > 0.0)
     if len(above) == 0 or above[0] == 0:
         return np.nan, np.nan
@@ -161,19 +173,15 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
             tolerance=3.0 / width,
         )
     ]
-    for sigma_b in dataset.sigma_b.values:
-        cut = dataset.sel(sigma_b=sigma_b)
-        measured, stderr = crossing(
-            cut.sigma_w.values,
-            cut.gradient_growth.transpose("sigma_w").values,
-            cut.gradient_growth_stderr.transpose("sigma_w").values,
-        )
+    for sigma_b, critical, measured, stderr in zip(
+        dataset.sigma_b.values, dataset.critical_sigma_w.values, *crossings(dataset, "gradient_growth"), strict=True
+    ):
         if sigma_b > 0.0 and np.isfinite(measured):
             rows.append(
                 Claim.test(
                     "SIG1",
                     f"gradients turn from vanishing to exploding at the critical sigma_w^2, sigma_b = {sigma_b:.3g}",
-                    prediction=cut.critical_sigma_w.item() ** 2,
+                    prediction=critical**2,
                     measured=measured**2,
                     stderr=2.0 * measured * stderr,
                     tolerance=0.01,
@@ -208,27 +216,25 @@ def figure(dataset: "xr.Dataset") -> "Figure":
         )  # fmt: skip
         fig.colorbar(mesh, ax=left, label=r"$\ln(|\delta^{l}|^2/|\delta^{l+1}|^2)$", extend="both")
         left.plot(dataset.critical_sigma_w, dataset.sigma_b, color="black", label=r"theory, $\chi = 1$")
-        crossings = [
-            crossing(dataset.sigma_w.values, cut.gradient_growth.values, cut.gradient_growth_stderr.values)[0]
-            for _, cut in dataset.groupby("sigma_b", squeeze=False)
-            for cut in [cut.isel(sigma_b=0)]
-        ]
-        left.plot(crossings, dataset.sigma_b, "o", color="black", mfc="white", label="measured crossing")
+        expected, _ = crossings(dataset, "gradient_growth_theory")
+        measured, _ = crossings(dataset, "gradient_growth")
+        left.plot(expected, dataset.sigma_b, "--", color="black", label="theory at this depth")
+        left.plot(measured, dataset.sigma_b, "o", color="black", mfc="white", label="measured crossing")
         left.set(
             xlabel=r"$\sigma_w$",
             ylabel=r"$\sigma_b$",
             xlim=_limits(dataset.sigma_w),
             ylim=_limits(dataset.sigma_b),
         )
-        left.annotate("vanishing", (0.06, 0.9), xycoords="axes fraction")
+        left.annotate("vanishing", (0.03, 0.92), xycoords="axes fraction", color="white")
         left.annotate("exploding", (0.68, 0.06), xycoords="axes fraction")
-        left.legend(loc="upper right")
+        left.legend(loc="center right")
         chosen = dataset.sigma_b.values[np.unique(np.linspace(0, dataset.sizes["sigma_b"] - 1, 3).astype(int))]
         for color, sigma_b in zip(plotting.COLORS, chosen, strict=False):
             cut = dataset.sel(sigma_b=sigma_b)
             plotting.theory_and_simulation(
                 right, cut.sigma_w, cut.gradient_growth_theory, cut.gradient_growth, cut.gradient_growth_stderr,
-                label=rf"$\sigma_b = {sigma_b:.3g}$", color=color,
+                label=rf"$\sigma_b = {sigma_b:.3g}$", color=color, every=2,
             )  # fmt: skip
         right.axhline(0.0, color="0.6", lw=0.6, zorder=0)
         right.set(xlabel=r"$\sigma_w$", ylabel="growth per layer (log of squared norm)")
