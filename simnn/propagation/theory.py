@@ -320,7 +320,8 @@ def _length_fixed_point(
         return _first_root(growth, grid, growth(grid) < 0.0, otherwise=math.inf)
     lowest = variance_w * float(mean.mean_square(np.asarray(0.0))) + variance_b
     grid = np.geomspace(q_start, min(max(0.5 * lowest, 1e-14), 0.5 * q_start), 200)
-    return _first_root(growth, grid, growth(grid) > _CRITICAL, otherwise=0.0)
+    # Without a bias the growth may tend to 1 as the length decays: rounding is no fixed point.
+    return _first_root(growth, grid, growth(grid) > (_CRITICAL if lowest == 0.0 else 0.0), otherwise=0.0)
 
 
 def _homogeneous_fixed_point(factor: float, variance_b: float, q_start: float) -> float:
@@ -334,19 +335,24 @@ def _homogeneous_fixed_point(factor: float, variance_b: float, q_start: float) -
 
 def _first_root(f: Callable[[Array], Array], grid: Array, crossed: NDArray[np.bool_], otherwise: float) -> float:
     """Root of f between the first grid point where ``crossed`` and the one before it."""
-    from scipy.optimize import brentq
-
     if not np.any(crossed):
         return otherwise
     first = int(np.argmax(crossed))
-    low, high = math.log(grid[first - 1]), math.log(grid[first])
-    return math.exp(brentq(lambda x: float(f(np.asarray(math.exp(x)))), low, high, xtol=1e-15, rtol=1e-15))
+    return _root(lambda q: float(f(np.asarray(q))), float(grid[first - 1]), float(grid[first]))
+
+
+def _root(f: Callable[[float], float], low: float, high: float) -> float:
+    """Root between two points > 0; the better end where rounding hides the change of sign."""
+    from scipy.optimize import brentq
+
+    ends = f(low), f(high)
+    if np.sign(ends[0]) == np.sign(ends[1]):
+        return low if abs(ends[0]) < abs(ends[1]) else high
+    return math.exp(brentq(lambda x: f(math.exp(x)), math.log(low), math.log(high), xtol=1e-15, rtol=1e-15))
 
 
 def _stable_decorrelation(activation: str | Activation, variance_w: float, variance_b: float, q_star: float) -> float:
     """``1 - c*``; see `fixed_point` for the limits."""
-    from scipy.optimize import brentq
-
     mean = expectations(activation)
     chi1 = _chi(activation, variance_w, q_star, 0.0)
     if _is_limit(activation, variance_b, q_star):
@@ -358,16 +364,14 @@ def _stable_decorrelation(activation: str | Activation, variance_w: float, varia
     if chi1 <= 1.0 + _CRITICAL:
         return 0.0
 
-    def growth(log_e: float) -> float:
-        distance = mean.distance(q_star, q_star, q_star * math.exp(log_e))
-        return variance_w * distance / (q_star * math.exp(log_e)) - 1.0
+    def growth(e: float) -> float:
+        return variance_w * mean.distance(q_star, q_star, q_star * e) / (q_star * e) - 1.0
 
-    if growth(0.0) > -_CRITICAL:
+    if growth(1.0) > -_CRITICAL:
         return 1.0
     for decade in range(1, 15):
-        low = decade * math.log(0.1)
-        if growth(low) > 0.0:
-            return math.exp(brentq(growth, low, low - math.log(0.1), xtol=1e-14, rtol=1e-14))
+        if growth(10.0**-decade) > 0.0:
+            return _root(growth, 10.0**-decade, 10.0 ** (1 - decade))
     return 0.0
 
 
@@ -519,8 +523,7 @@ def critical_sigma_w(activation: str | Activation, sigma_b: float) -> float:
     Raises
     ------
     ValueError
-        If no such point exists (GELU and SiLU at small ``sigma_b``, SELU at large ``sigma_b``), or ``sigma_b`` is
-        out of range.
+        If no such point exists (GELU below ``sigma_b^2 = 0.173``, SiLU below 0.555), or ``sigma_b`` is out of range.
 
     References
     ----------
@@ -534,8 +537,6 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
 
     Along the curve chi = 1, sigma_b^2 is a function of the length: ``q - E[phi^2] / E[phi'^2]``.
     """
-    from scipy.optimize import brentq
-
     variance_b = _variances(0.0, sigma_b)[1]
     mean = expectations(activation)
     if isinstance(mean, KinkedLine):
@@ -547,18 +548,21 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
     def stable(q: float) -> bool:
         return float(mean.bending(np.asarray(q))) <= _CRITICAL * float(mean.gain(np.asarray(q)))
 
-    def settled(q: float) -> float:
-        return _length_fixed_point(activation, 1.0 / float(mean.gain(np.asarray(q))), variance_b)
+    def reached(q: float) -> bool:
+        gain = float(mean.gain(np.asarray(q)))
+        return (
+            abs(_chi(activation, 1.0 / gain, _length_fixed_point(activation, 1.0 / gain, variance_b), 0.0) - 1.0) < 1e-9
+        )
 
     grid = np.geomspace(1e-6, 1e10, 400)
     values = excess(grid)
-    # Below the grid lies the point q = 0 of activations with phi(0) = 0; sigma_b < 1e-9 cannot be told from 0 there.
+    # Below the grid lies the point q = 0 of activations with phi(0) = 0; sigma_b around 1e-9 or less counts as 0.
     if float(mean.mean_square(np.asarray(0.0))) < 1e-150 and values[0] >= -1e-21 and stable(grid[0]):
         return 0.0
     for before in np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) <= 0.0):
         low, high = grid[before : before + 2].tolist()
-        root = float(brentq(lambda q: float(excess(np.asarray(q))), low, high, xtol=1e-300, rtol=1e-14))
-        if stable(root) and math.isclose(settled(root), root, rel_tol=1e-6):
+        root = _root(lambda q: float(excess(np.asarray(q))), low, high)
+        if stable(root) and reached(root):
             return root
     raise ValueError(f"sigma_b: no critical sigma_w of {activation} has a stable length at sigma_b = {sigma_b!r}")
 

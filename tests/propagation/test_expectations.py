@@ -43,11 +43,12 @@ def brute_mean(f, q):
 
 
 def dense_pair_mean(f, q1, q2, c):
-    """E[f(u1, u2)] by Simpson's rule on a plain grid of (z1, z2), u2 = sqrt(q2) (c z1 + sqrt(1 - c^2) z2)."""
-    z = np.linspace(-9.0, 9.0, 3001)
-    weights = np.full(z.size, 2.0)
-    weights[1::2], weights[[0, -1]] = 4.0, 1.0
-    weights *= (z[1] - z[0]) / 3.0 * np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+    """E[f(u1, u2)] by the trapezoidal rule on a plain grid of (z1, z2), u2 = sqrt(q2) (c z1 + sqrt(1 - c^2) z2).
+
+    For smooth f it converges faster than any power of the step.
+    """
+    z = np.linspace(-9.0, 9.0, 501)
+    weights = (z[1] - z[0]) * np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
     u1, u2 = math.sqrt(q1) * z[:, None], math.sqrt(q2) * (c * z[:, None] + math.sqrt(1.0 - c**2) * z)
     return float(weights @ f(u1, u2) @ weights)
 
@@ -198,7 +199,7 @@ def test_hard_tanh_slopes_are_rectangle_probabilities(q1, q2, c):
 def test_independent_inputs_factorise(activation, q1, q2):
     mean = expectations(activation)
     value, slope = shape(activation).value, shape(activation).slope
-    one = [[float(mean._mean(f, np.array(q))) for q in (q1, q2)] for f in (value, slope)]
+    one = [[float(mean.mean(f, np.array(q))) for q in (q1, q2)] for f in (value, slope)]
     squares = mean.mean_square(np.array([q1, q2]))
     d = 0.5 * (q1 + q2)
     assert mean.slope_product(q1, q2, d) == pytest.approx(one[1][0] * one[1][1], rel=1e-11)
@@ -234,7 +235,7 @@ def test_vanished_inputs_are_legal(activation):
     mean = expectations(activation)
     at_zero = float(shape(activation).value(np.array(0.0)))
     square = float(mean.mean_square(np.array(2.0)))
-    first = float(Expectations(shape(activation))._mean(shape(activation).value, np.array(2.0)))
+    first = float(Expectations(shape(activation)).mean(shape(activation).value, np.array(2.0)))
     expected = 0.5 * (square - 2.0 * first * at_zero + at_zero**2)
     assert mean.distance(2.0, 0.0, 1.0) == pytest.approx(expected, rel=1e-12)
     assert mean.distance(0.0, 0.0, 0.0) == pytest.approx(0.0, abs=1e-15)
@@ -244,5 +245,5 @@ def test_vanished_inputs_are_legal(activation):
 def test_opposite_inputs_give_the_mean_of_even_parts(activation):
     mean, phi = expectations(activation), shape(activation).value
     for q in (0.3, 2.0, 50.0):
-        odd = float(Expectations(shape(activation))._mean(lambda u: 0.5 * (phi(u) - phi(-u)) ** 2, np.array(q)))
+        odd = float(Expectations(shape(activation)).mean(lambda u: 0.5 * (phi(u) - phi(-u)) ** 2, np.array(q)))
         assert mean.distance(q, q, 2.0 * q) == pytest.approx(odd, rel=1e-12)
