@@ -41,6 +41,7 @@ localrules:
 
 rule all:
     input:
+        expand("results/data/{study}.nc", study=PLAN.blocks),
         expand("results/figures/{study}.{suffix}", study=PLAN.blocks, suffix=["pdf", "png"]),
         "results/claims.csv",
         "results/claims.md",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 SCHEMA = pathlib.Path(__file__).parent / "config.schema.json"
 """JSON schema for editors, generated from the models below."""
@@ -21,7 +21,7 @@ class ConfigError(ValueError):
 
 def _not_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("must be a number, not a boolean")
+        raise ValueError("should be a number, not a boolean")
     return value
 
 
@@ -72,7 +72,19 @@ class Range(_Strict):
         return [self.start + (self.stop - self.start) * f for f in fractions]
 
 
-_Axis = Range | Annotated[list[_Value], Field(min_length=1)]
+def _axis(value: Any) -> Any:
+    if isinstance(value, dict | Range) or (isinstance(value, list) and value):
+        return value
+    raise ValueError("should be a list of one or more values, or {start, stop, num}")
+
+
+def _kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "range"
+
+
+_Axis = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[list[_Value], Tag("list")], Discriminator(_kind), BeforeValidator(_axis)
+]
 
 
 class Block(_Strict):
@@ -142,9 +154,8 @@ def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _first_line(error: ValidationError) -> str:
-    # A union reports every branch that failed; the deepest one is where the user's mistake is.
-    first = max(error.errors(), key=lambda entry: len(entry["loc"]))
-    path = ".".join(str(key) for key in first["loc"] if str(key) not in ("Range",) and "[" not in str(key))
+    first = error.errors()[0]
+    path = ".".join(str(key) for key in first["loc"] if key not in ("range", "list"))
     reason = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"config: {path} is missing"
@@ -236,7 +247,7 @@ def load(path: pathlib.Path) -> dict[str, Any]:
         If it is not there, not YAML, or repeats a key.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeats)  # noqa: S506 - a safe loader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeats)
     except OSError as error:
         raise ConfigError(f"config: {path}: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -63,6 +63,8 @@ class Plan:
     def remove_damaged(self, results: pathlib.Path) -> Iterator[pathlib.Path]:
         """Remove datasets that are cut off, so that they are made again.
 
+        A gathered dataset goes with its cells: Snakemake does not miss an input whose product is there.
+
         Parameters
         ----------
         results : pathlib.Path
@@ -71,16 +73,17 @@ class Plan:
         Yields
         ------
         pathlib.Path
-            What was removed.
+            What was damaged.
         """
         for study, names in self.cells.items():
-            for path in [
-                results / "data" / f"{study}.nc",
-                *(results / "data" / study / f"{n}.nc" for n in names),
-            ]:
-                if path.exists() and store.is_damaged(path):
-                    path.unlink()
-                    yield path
+            gathered = results / "data" / f"{study}.nc"
+            paths = [gathered, *(results / "data" / study / f"{name}.nc" for name in names)]
+            damaged = [path for path in paths if path.exists() and store.is_damaged(path)]
+            for path in damaged:
+                path.unlink()
+            if damaged:
+                gathered.unlink(missing_ok=True)
+            yield from damaged
 
 
 def lock(results: pathlib.Path) -> IO[str]:

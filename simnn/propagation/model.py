@@ -16,7 +16,7 @@ MAX_INPUTS = 64
 
 def _not_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("must be a number, not a boolean")
+        raise ValueError("a number, not a boolean")
     return value
 
 

@@ -1,0 +1,180 @@
+"""netCDF files: whole or not at all, damaged ones recognised, provenance inside."""
+
+import errno
+import json
+import logging
+import os
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from simnn.pipeline import cells, config, provenance, stages, store
+
+BLOCK = {
+    "coin": {
+        "study": "tests.pipeline.coin", "trials": 50, "seed": 3,
+        "grid": {"sigma_w": [0.5, 1.0]}, "jobs": {"sigma_b": [0.7, 0.2]},
+    }
+}  # fmt: skip
+
+
+@pytest.fixture
+def dataset():
+    rng = np.random.default_rng(0)
+    return xr.Dataset(
+        {"x": (("name", "t"), rng.standard_normal((2, 50)), {"units": "1", "long_name": "x"})},
+        {"t": np.linspace(0.0, 1.0, 50), "name": ["tanh", "erf"]},
+        {"title": "test"},
+    )
+
+
+@pytest.fixture
+def block(monkeypatch, tmp_path):
+    monkeypatch.setenv("COIN_LOG", str(tmp_path / "log"))
+    return config.parse({"studies": BLOCK})["coin"]
+
+
+def runs(tmp_path):
+    return (tmp_path / "log").read_text().split() if (tmp_path / "log").exists() else []
+
+
+def test_what_is_written_is_read(dataset, tmp_path):
+    store.write(dataset, tmp_path / "new" / "a.nc")
+    xr.testing.assert_identical(store.read(tmp_path / "new" / "a.nc"), dataset)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.nc"]
+
+
+def test_equal_values_give_equal_bytes(dataset, tmp_path):
+    store.write(dataset, tmp_path / "a.nc")
+    store.write(dataset.copy(), tmp_path / "b.nc")
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+
+
+@pytest.mark.parametrize("keep", [0, 4, 40, 1000, -1])
+def test_truncation_is_seen_without_reading_the_file(dataset, tmp_path, keep):
+    store.write(dataset, tmp_path / "a.nc")
+    content = (tmp_path / "a.nc").read_bytes()
+    assert not store.is_damaged(tmp_path / "a.nc")
+    (tmp_path / "b.nc").write_bytes(content[:keep])
+    assert store.is_damaged(tmp_path / "b.nc")
+    with pytest.raises(store.DamagedFileError, match=r"b\.nc is damaged"):
+        store.read(tmp_path / "b.nc")
+
+
+def test_a_flipped_bit_is_found_or_harmless(dataset, tmp_path):
+    store.write(dataset, tmp_path / "a.nc")
+    content = (tmp_path / "a.nc").read_bytes()
+    rng = np.random.default_rng(1)
+    for k in range(60):
+        damaged = bytearray(content)
+        damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
+        path = tmp_path / f"{k}.nc"
+        path.write_bytes(damaged)
+        try:
+            found = store.read(path)
+        except store.DamagedFileError:
+            continue
+        np.testing.assert_array_equal(found.x, dataset.x)
+        np.testing.assert_array_equal(found.t, dataset.t)
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(dataset, tmp_path, monkeypatch):
+    store.write(dataset, tmp_path / "a.nc")
+    before = (tmp_path / "a.nc").read_bytes()
+
+    def full(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match=r"a\.nc cannot be written.*No space"):
+        store.write(dataset + 1.0, tmp_path / "a.nc")
+    assert (tmp_path / "a.nc").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+def run(block, tmp_path):
+    for job in cells.split("coin", block):
+        stages.cell(job.specification, tmp_path / "cells" / f"{job.name}.nc")
+    stages.gather("coin", block, tmp_path / "cells", tmp_path / "coin.nc")
+    return store.read(tmp_path / "coin.nc")
+
+
+def test_gathered_axes_keep_the_order_of_the_configuration(block, tmp_path):
+    gathered = run(block, tmp_path)
+    assert gathered.sigma_b.values.tolist() == [0.7, 0.2]
+    assert dict(gathered.sizes) == {"sigma_w": 2, "sigma_b": 2}
+    assert bool(gathered["mean"].notnull().all())
+    np.testing.assert_allclose(gathered.theory, gathered.sigma_w * gathered.sigma_b)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "text"])
+def test_gather_simulates_a_damaged_cell_again_and_says_so(block, tmp_path, damage, caplog):
+    reference = run(block, tmp_path)
+    job = cells.split("coin", block)[0]
+    content = bytearray((tmp_path / "cells" / f"{job.name}.nc").read_bytes())
+    # A new folder: after a failed read the library may keep the old file of the same path.
+    fresh = tmp_path / "fresh"
+    (tmp_path / "cells").rename(fresh)
+    path = fresh / f"{job.name}.nc"
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        data = content.rfind(b"x\x01")  # the last zlib stream
+        content[data + 3] ^= 0xFF
+        path.write_bytes(content)
+    elif damage == "text":
+        path.write_text("not a netCDF file")
+    count = len(runs(tmp_path))
+    with caplog.at_level(logging.WARNING):
+        stages.gather("coin", block, fresh, tmp_path / "again.nc")
+    xr.testing.assert_equal(store.read(tmp_path / "again.nc"), reference)
+    assert len(runs(tmp_path)) == count + 1
+    assert f"{job.name}.nc" in caplog.text
+
+
+def test_every_file_says_where_it_comes_from(block, tmp_path):
+    run(block, tmp_path)
+    for path in [tmp_path / "coin.nc", *(tmp_path / "cells").iterdir()]:
+        attributes = store.read(path).attrs
+        assert attributes["Conventions"] == "CF-1.11, simnn-1"
+        parameters = json.loads(attributes["parameters"])
+        assert parameters["trials"] == attributes["trials"] == 50
+        assert attributes["seed"] == "3"
+        for name in ("simnn", "numba", "numpy", "xarray", "python"):
+            assert attributes[f"{name}_version"]
+        for name in ("title", "backend", "device", "git_revision", "created", "kernels", "parameters_sha256"):
+            assert attributes[name], name
+
+
+def test_a_fixed_date_makes_files_equal(block, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    job = cells.split("coin", block)[0]
+    for name in ("a.nc", "b.nc"):
+        stages.cell(job.specification, tmp_path / name)
+    assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
+    assert "2023-11-14" in store.read(tmp_path / "a.nc").attrs["created"]
+
+
+def test_the_revision_outside_a_checkout_is_unknown(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert provenance.git_revision() == "unknown"
+
+
+def test_prune_removes_only_what_the_configuration_does_not_name(block, tmp_path):
+    data = tmp_path / "data"
+    job = cells.split("coin", block)[0]
+    stages.cell(job.specification, data / "coin" / f"{job.name}.nc")
+    (data / "coin" / "sigma_b=9_00000000.nc").touch()
+    assert [path.name for path in stages.prune({"coin": block}, data, dry_run=True)] == ["sigma_b=9_00000000.nc"]
+    stages.prune({"coin": block}, data, dry_run=False)
+    assert [path.name for path in (data / "coin").iterdir()] == [f"{job.name}.nc"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "stderr", "text"),
+    [("1.23456", "0.0123", "1.235 ± 0.012"), ("0.5", "0.0", "0.5"), ("2", "nan", "2"), ("1e-7", "1e-9", "1e-07 ± 1.0e-09")],
+)
+def test_measurements_are_shown_to_the_digits_of_their_error(measured, stderr, text):
+    assert stages.with_error({"measured": measured, "stderr": stderr}) == text
