@@ -296,7 +296,9 @@ def _pair_rule(shape: Shape, q1: float, q2: float, d: float) -> _PairRule:
     bends = np.concatenate([shape.kinks, _panels(shape.width, 2.0 * sigma1)])
     steep_cos, steep_sin = (math.copysign(max(abs(s), 1e-12), s) for s in (cos, sin))
     breaks = np.concatenate([(bends + sin * outer) / steep_cos, (bends - cos * outer) / steep_sin], axis=1)
-    inner, inner_weights = _gaussian_rule(np.full(len(outer), sigma1), breaks)
+    if exchangeable and not shape.kinks and _TAIL * sigma2 < 0.25 * shape.width:
+        breaks = math.sqrt(2.0) * bends[None, :]  # phi(u1) and phi(u2) bend as good as together, for all x2
+    inner, inner_weights = _gaussian_rule(np.full(len(breaks), sigma1), breaks)
 
     total = math.sqrt(2.0) * (math.cos(psi) * inner + math.sin(psi) * outer)
     t = -math.sqrt(2.0) * outer  # one column: fewer functions to evaluate

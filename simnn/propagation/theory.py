@@ -549,10 +549,9 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
         return float(mean.bending(np.asarray(q))) <= _CRITICAL * float(mean.gain(np.asarray(q)))
 
     def reached(q: float) -> bool:
-        gain = float(mean.gain(np.asarray(q)))
-        return (
-            abs(_chi(activation, 1.0 / gain, _length_fixed_point(activation, 1.0 / gain, variance_b), 0.0) - 1.0) < 1e-9
-        )
+        variance_w = 1.0 / float(mean.gain(np.asarray(q)))
+        q_star = _length_fixed_point(activation, variance_w, variance_b)
+        return abs(_chi(activation, variance_w, q_star, 0.0) - 1.0) < 1e-9
 
     grid = np.geomspace(1e-6, 1e10, 400)
     values = excess(grid)
