@@ -337,7 +337,7 @@ def test_ratio_of_decorrelations_is_exact_to_eleven_digits_for_smooth_activation
 @pytest.mark.parametrize("sigma_w", [1.3, 3.0])
 def test_fixed_points_are_where_iteration_ends(activation, sigma_b, sigma_w):
     q, c = theory.fixed_point(activation, sigma_w, sigma_b)
-    path = theory.propagate(200, activation, sigma_w, sigma_b, input_correlation=0.3 if 0.0 < q < np.inf else None)
+    path = theory.propagate(300, activation, sigma_w, sigma_b, input_correlation=0.3 if 0.0 < q < np.inf else None)
     if q == np.inf:
         assert path.length[-1] > 1e3
     else:
