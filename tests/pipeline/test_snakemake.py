@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import xarray as xr
 import yaml
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("flow")]
+pytestmark = pytest.mark.pipeline
 
 ROOT = pathlib.Path(__file__).parents[2]
 SNAKEMAKE = pathlib.Path(sys.executable).parent / "snakemake"
@@ -37,9 +38,9 @@ class Checkout:
         # As from a shell without an active environment: `python` there is not the one that runs Snakemake.
         return os.environ | {"COIN_LOG": str(self.folder / "log"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | more
 
-    def snakemake(self, *arguments, expect=0, **more):
+    def snakemake(self, *arguments, expect=0, cwd=None):
         result = subprocess.run(
-            [SNAKEMAKE, "--cores", "2", *arguments], cwd=self.folder, env=self.environment(**more),
+            [SNAKEMAKE, "--cores", "2", *arguments], cwd=cwd or self.folder, env=self.environment(),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert result.returncode == expect, result.stdout + result.stderr
@@ -56,67 +57,73 @@ class Checkout:
         return dict(re.findall(r"^(simulate|gather|figure|claims|ledger|report)\s+(\d+)$", text, re.MULTILINE))
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    checkout = Checkout(tmp_path_factory.mktemp("flow"), [0.3, 0.6])
+def test_a_run_makes_exactly_what_is_missing_changed_or_damaged(tmp_path):
+    # One history, since every run costs seconds: each step starts where the one before ended.
+    checkout = Checkout(tmp_path, [0.3, 0.6])
     checkout.snakemake()
-    return checkout
+    makes_everything(checkout)
+    a_second_run_does_nothing(checkout)
+    a_deleted_value_and_the_way_back_cost_no_simulation(checkout)
+    one_changed_value_runs_its_cell_and_what_hangs_on_it(checkout)
+    a_cut_file_is_made_again_and_named(checkout)
+    runs_from_another_folder_into_another_folder(checkout)
 
 
-def test_one_run_makes_everything_and_a_second_does_nothing(finished):
-    results = finished.folder / "results"
+def makes_everything(checkout):
+    results = checkout.folder / "results"
     for name in ("data/coin.nc", "figures/coin.pdf", "figures/coin.png", "claims.csv", "claims.md", "report.html"):
         assert (results / name).stat().st_size > 0, name
     header = (results / "claims.csv").read_text().splitlines()[0]
     assert header.startswith("claim,statement,prediction,measured,stderr,tolerance,verdict")
-    count = len(finished.runs())
-    assert "Nothing to be done" in finished.snakemake()
-    assert len(finished.runs()) == count
-    assert (results / "benchmarks/simulate/coin").is_dir()
-    assert (results / "logs/simulate/coin").is_dir()
+    assert list((results / "benchmarks/simulate/coin").iterdir())
+    assert list((results / "logs/simulate/coin").iterdir())
 
 
-def test_one_changed_value_runs_its_cell_and_what_hangs_on_it(finished):
-    before, count = finished.cells(), len(finished.runs())
-    finished.configure([0.3, 0.9])
-    text = finished.snakemake()
+def a_second_run_does_nothing(checkout):
+    count = len(checkout.runs())
+    assert "Nothing to be done" in checkout.snakemake()
+    assert len(checkout.runs()) == count == 2
+
+
+def a_deleted_value_and_the_way_back_cost_no_simulation(checkout):
+    checkout.configure([0.6])
+    assert "simulate" not in checkout.jobs(checkout.snakemake("-n"))
+    checkout.configure([0.6, 0.3])
+    assert "simulate" not in checkout.jobs(checkout.snakemake("-n"))
+
+
+def one_changed_value_runs_its_cell_and_what_hangs_on_it(checkout):
+    before, count = checkout.cells(), len(checkout.runs())
+    checkout.configure([0.3, 0.9])
+    text = checkout.snakemake()
     one = dict.fromkeys(("simulate", "gather", "figure", "claims", "ledger", "report"), "1")
-    assert finished.jobs(text) == one
-    assert finished.runs()[count:] == ["[0.9]"]
-    after = finished.cells()
+    assert checkout.jobs(text) == one
+    assert checkout.runs()[count:] == ["[0.9]"]
+    after = checkout.cells()
     assert all(after[name] == before[name] for name in before)
-    assert xr.load_dataset(finished.folder / "results/data/coin.nc").sigma_b.values.tolist() == [0.3, 0.9]
+    assert xr.load_dataset(checkout.folder / "results/data/coin.nc").sigma_b.values.tolist() == [0.3, 0.9]
 
 
-def test_a_deleted_value_and_the_way_back_cost_no_simulation(finished):
-    finished.configure([0.3, 0.9])
-    finished.snakemake()
-    count = len(finished.runs())
-    finished.configure([0.3])
-    finished.snakemake()
-    finished.configure([0.3, 0.9])
-    finished.snakemake()
-    assert len(finished.runs()) == count
-
-
-def test_a_cut_file_is_made_again_and_named(finished):
-    reference = xr.load_dataset(finished.folder / "results/data/coin.nc").load()
-    path = next((finished.folder / "results/data/coin").glob("sigma_b=0.3*.nc"))
-    stamp = path.stat()
+def a_cut_file_is_made_again_and_named(checkout):
+    reference = xr.load_dataset(checkout.folder / "results/data/coin.nc")
+    path = next((checkout.folder / "results/data/coin").glob("sigma_b=0.3*.nc"))
+    stamp, count = path.stat(), len(checkout.runs())
     path.write_bytes(path.read_bytes()[:500])
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    count = len(finished.runs())
-    text = finished.snakemake()
-    assert f"{path.relative_to(finished.folder)} was damaged; it will be made again" in text
-    assert finished.runs()[count:] == ["[0.3]"]
-    xr.testing.assert_equal(xr.load_dataset(finished.folder / "results/data/coin.nc"), reference)
+    text = checkout.snakemake("results/data/coin.nc")
+    assert f"{path.relative_to(checkout.folder)} was damaged; it will be made again" in text
+    assert checkout.runs()[count:] == ["[0.3]"]
+    # A copy: the library may keep the old file of the same path.
+    shutil.copy(checkout.folder / "results/data/coin.nc", checkout.folder / "copy.nc")
+    xr.testing.assert_equal(xr.load_dataset(checkout.folder / "copy.nc"), reference)
 
 
-def test_a_run_from_another_folder_and_into_another_folder(finished, tmp_path):
-    text = finished.snakemake("-s", str(finished.folder / "Snakefile"), "-d", str(tmp_path))
-    assert "ledger" in text
-    ours = xr.load_dataset(tmp_path / "results/data/coin.nc")
-    xr.testing.assert_equal(ours, xr.load_dataset(finished.folder / "results/data/coin.nc"))
+def runs_from_another_folder_into_another_folder(checkout):
+    target, elsewhere = "results/data/coin.nc", checkout.folder / "elsewhere"
+    elsewhere.mkdir()
+    checkout.snakemake("-s", str(checkout.folder / "Snakefile"), "-d", str(elsewhere / "new"), target, cwd=elsewhere)
+    ours = xr.load_dataset(elsewhere / "new" / target)
+    xr.testing.assert_equal(ours, xr.load_dataset(checkout.folder / "copy.nc"))
 
 
 def test_a_wrong_configuration_is_one_line_without_traceback(tmp_path):
