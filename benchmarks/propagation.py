@@ -20,6 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from simnn import __version__, propagation
+from simnn.pipeline import provenance
 
 REPEATS = 5
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -55,7 +56,7 @@ def dense_numpy(width: int, depth: int, inputs: int = 1) -> Callable[[], object]
         h, slopes, lengths, norms = patterns, [], [], []
         for matrix in weights:
             generator.standard_normal(dtype=np.float32, out=matrix)
-            matrix *= np.float32(1.33 / np.sqrt(width))
+            np.multiply(matrix, np.float32(1.33 / np.sqrt(width)), out=matrix)
             bias = np.float32(0.22) * generator.standard_normal((width, 1), np.float32)
             z = matrix @ h + bias
             h = np.tanh(z)
@@ -78,7 +79,7 @@ def normals(count: int) -> Callable[[], object]:
 
 
 def per_unit() -> list[str]:
-    """ns per neuron-layer, forward and backward, at width 1000 and depth 50."""
+    """Nanoseconds per neuron-layer, forward and backward, at width 1000 and depth 50."""
     width, depth, trials = 1000, 50, 40
     units = width * depth * trials
     single, double = (conditional(width, depth, trials, dtype=dtype) for dtype in ("float32", "float64"))
@@ -126,17 +127,10 @@ def warm_start() -> list[str]:
     return [f"Warm start (process, import, one small simulation with cached kernels): {seconds['start']:.2f} s."]
 
 
-def processor() -> str:
-    """Name of the processor, as the operating system tells it."""
-    info = pathlib.Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     """Print the tables and write them to the documentation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--widths", type=int, nargs="+", default=[100, 1000, 3000], help="widths of the dense peer")
+    parser.add_argument("--widths", type=int, nargs="+", default=[100, 1000, 3000], help="of the dense peer")
     widths = parser.parse_args().widths
     import numba
 
@@ -144,9 +138,9 @@ def main() -> None:
         [
             "# Benchmarks",
             "",
-            "Written by `python benchmarks/propagation.py`; one thread, best of several repeats, peers in the same run.",
-            f"simnn {__version__}, numba {numba.__version__}, NumPy {np.__version__}, Python {platform.python_version()}, "
-            f"{processor()}, {time.strftime('%Y-%m-%d')}.",
+            "Written by `python benchmarks/propagation.py`: one thread, best of several repeats, peers in the same run.",
+            f"simnn {__version__}, numba {numba.__version__}, NumPy {np.__version__}, "
+            f"Python {platform.python_version()}, {provenance.processor()}, {time.strftime('%Y-%m-%d')}.",
             "",
             "## Signal propagation: one network, forward and backward",
             "",

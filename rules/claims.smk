@@ -15,7 +15,7 @@ rule claims:
         block=lambda wildcards: PLAN.block(wildcards.study),
         sources=lambda wildcards: PLAN.sources(wildcards.study, "gather"),
     shell:
-        "{sys.executable} -m simnn claims --study {wildcards.study}"
+        "python -m simnn claims --study {wildcards.study}"
         " --parameters {params.block:q} --dataset {input:q} -o {output:q} 2> {log:q}"
 
 
@@ -30,7 +30,7 @@ rule ledger:
     conda:
         "../environment.yml"
     shell:
-        "{sys.executable} -m simnn ledger {input:q} --table {output.table:q} --readable {output.readable:q} 2> {log:q}"
+        "python -m simnn ledger {input:q} --table {output.table:q} --readable {output.readable:q} 2> {log:q}"
 
 
 rule report:
@@ -47,4 +47,4 @@ rule report:
     params:
         blocks=lambda wildcards: dag.cells.dump(PLAN.blocks),
     shell:
-        "{sys.executable} -m simnn report --parameters {params.blocks:q} --results results -o {output:q} 2> {log:q}"
+        "python -m simnn report --parameters {params.blocks:q} --results results -o {output:q} 2> {log:q}"

@@ -1,16 +1,16 @@
 # Theory as a line, simulation as points.
 rule figure:
     input:
-        "results/data/{study}.nc",
-        workflow.source_path("../simnn/plotting/simnn.mplstyle"),
+        dataset="results/data/{study}.nc",
+        style=workflow.source_path("../simnn/plotting/simnn.mplstyle"),
     output:
-        report(
-            multiext("results/figures/{study}", ".png", ".pdf"),
+        png=report(
+            "results/figures/{study}.png",
             category="Figures",
-            subcategory="{study}",
             caption="captions/figure.rst",
             labels={"study": "{study}"},
         ),
+        pdf="results/figures/{study}.pdf",
     log:
         "results/logs/figure/{study}.log",
     benchmark:
@@ -24,5 +24,5 @@ rule figure:
         block=lambda wildcards: PLAN.block(wildcards.study),
         sources=lambda wildcards: PLAN.sources(wildcards.study, "figure"),
     shell:
-        "{sys.executable} -m simnn figure --study {wildcards.study}"
-        " --parameters {params.block:q} --dataset {input[0]:q} -o {output[0]:q} 2> {log:q}"
+        "python -m simnn figure --study {wildcards.study}"
+        " --parameters {params.block:q} --dataset {input.dataset:q} -o {output.png:q} 2> {log:q}"

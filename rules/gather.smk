@@ -19,5 +19,5 @@ rule gather:
         block=lambda wildcards: PLAN.block(wildcards.study),
         sources=lambda wildcards: PLAN.sources(wildcards.study, "gather"),
     shell:
-        "NUMBA_NUM_THREADS={threads} {sys.executable} -m simnn gather --study {wildcards.study}"
+        "NUMBA_NUM_THREADS={threads} python -m simnn gather --study {wildcards.study}"
         " --parameters {params.block:q} --folder results/data/{wildcards.study} -o {output:q} 2> {log:q}"

@@ -17,5 +17,5 @@ rule simulate:
         cell=lambda wildcards: PLAN.cells[wildcards.study][wildcards.cell].specification,
         sources=lambda wildcards: PLAN.sources(wildcards.study, "simulate"),
     shell:
-        "NUMBA_NUM_THREADS={threads} {sys.executable} -m simnn cell"
+        "NUMBA_NUM_THREADS={threads} python -m simnn cell"
         " --parameters {params.cell:q} -o {output:q} 2> {log:q}"

@@ -20,8 +20,8 @@ sincos          2e-7 absolute                3e-16 absolute               abs(x)
 sincos_turn     2e-7 absolute                3e-16 absolute               all words
 ==============  ===========================  ===========================  ==================================
 
-Coefficients: Moshier's Cephes library (log, exp, tanh, erf, sine and cosine in single precision) and fdlibm (sine and cosine in
-double precision).
+Coefficients: Moshier's Cephes library (log, exp, tanh, erf; sine and cosine in single precision) and fdlibm (sine and
+cosine in double precision).
 """
 
 import functools
@@ -32,7 +32,7 @@ import numpy as np
 
 from simnn.device.targets import Target
 
-_LOG = {
+_LOG: dict[bool, tuple[list[float], list[float]]] = {
     True: (
         [
             7.0376836292e-2,
@@ -63,7 +63,7 @@ _LOG = {
         + [2.31251620126765340583e1],
     ),
 }
-_EXP = {
+_EXP: dict[bool, Any] = {
     True: [
         1.9875691500e-4,
         1.3981999507e-3,
@@ -77,7 +77,7 @@ _EXP = {
         [3.00198505138664455042e-6, 2.52448340349684104192e-3, 2.27265548208155028766e-1, 2.0],
     ),
 }
-_TANH = {
+_TANH: dict[bool, tuple[list[float], list[float]]] = {
     True: (
         [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1],
         [1.0],
@@ -87,7 +87,7 @@ _TANH = {
         [1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3],
     ),
 }
-_ERF = {
+_ERF: dict[bool, tuple[list[float], list[float]]] = {
     True: (
         [7.853861353153693e-5, -8.010193625184903e-4, 5.188327685732524e-3, -2.685381193529856e-2]
         + [1.128358514861418e-1, -3.761262582423300e-1, 1.128379165726710],
@@ -202,14 +202,15 @@ def bind(target: Target) -> Elementary:
         the angle ``2 pi (high - 2^29 + 1/2) / 2^32`` of a random 32-bit word (float32, which ignores ``low``), or of
         52 bits of two words (float64).
     """
-    logarithms = _bind_log(target)
+    log, log_unit = _bind_log(target)
     exp, exp_bounded = _bind_exp(target)
     tanh, expm1 = _bind_tanh(target, exp_bounded)
     erf, normal_cdf, normal_pdf = _bind_erf(target, exp)
-    return Elementary(*logarithms, exp, expm1, tanh, erf, normal_cdf, normal_pdf, *_bind_sincos(target))
+    sincos, sincos_turn = _bind_sincos(target)
+    return Elementary(log, log_unit, exp, expm1, tanh, erf, normal_cdf, normal_pdf, sincos, sincos_turn)
 
 
-def _bind_log(target: Target) -> tuple[Callable[..., Any], ...]:
+def _bind_log(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
     real, integer, to_bits, from_bits = target.real, target.integer, target.to_bits, target.from_bits
     numerator, denominator = (polynomial(target, c) for c in _LOG[target.single])
     offset, mask, shift = (
@@ -322,7 +323,9 @@ def _bind_tanh(target: Target, exp_bounded: Callable[..., Any]) -> tuple[Callabl
     return tanh, expm1
 
 
-def _bind_erf(target: Target, exp: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+def _bind_erf(
+    target: Target, exp: Callable[..., Any]
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
     real = target.real
     numerator, denominator = (polynomial(target, c) for c in _ERF[target.single])
     one, two, half = real(1.0), real(2.0), real(0.5)

@@ -25,7 +25,7 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import binding
-from numba.core import config
+from numba.core import config as _config
 from numba.core.caching import FunctionCache
 
 from simnn._sources import digest
@@ -34,6 +34,18 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 # One package for each model whose kernels are cached; an edit of any of them must recompile its kernels.
 _KERNEL_PACKAGES = ("device", "propagation")
+
+
+def threads() -> int:
+    """Threads that the host may use.
+
+    Returns
+    -------
+    int
+        ``$NUMBA_NUM_THREADS``, by default the processors that this process may run on.
+    """
+    config: Any = _config
+    return int(config.NUMBA_NUM_THREADS)
 
 
 def cache_folder() -> pathlib.Path:
@@ -49,7 +61,7 @@ def cache_folder() -> pathlib.Path:
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "simnn"
 
 
-class _SourceKeyedCache(FunctionCache):  # type: ignore[misc]
+class _SourceKeyedCache(FunctionCache):
     """Numba's on-disk cache, keyed by signature and processor alone.
 
     Numba hashes the cells of a closure, which hold fresh identifiers of the callees: a kernel made by a factory
@@ -65,10 +77,11 @@ def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any
     """Compile with the cache of a target, and leave Numba's global setting as it was."""
     dispatcher: Any = jit(function)
     folder = cache_folder() / digest(*_KERNEL_PACKAGES, theory=False) / binding.get_host_cpu_name() / target_name
+    config: Any = _config
     users_choice = config.CACHE_DIR
     config.CACHE_DIR = str(folder)
     try:
-        dispatcher._cache = _SourceKeyedCache(dispatcher.py_func)
+        dispatcher._cache = _SourceKeyedCache(dispatcher.py_func)  # type: ignore[no-untyped-call]
     finally:
         config.CACHE_DIR = users_choice
     return dispatcher
@@ -159,13 +172,14 @@ def python(real: type[np.floating[Any]]) -> Target:
 
 def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
     # The NumPy error model: a division that may raise ZeroDivisionError blocks vectorisation (7-8x slower).
+    njit: Any = numba.njit
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath}
     # Without forced inlining no loop around a device function vectorises (10x slower).
     # No C wrapper: nothing takes the address of a function, and it costs compilation. The Python wrapper stays.
     internal = {"no_cfunc_wrapper": True}
-    device = numba.njit(forceinline=True, **options, **internal)
-    routine = numba.njit(**options, **internal)
-    kernel = numba.njit(nogil=True, **options)
+    device = njit(forceinline=True, **options, **internal)
+    routine = njit(**options, **internal)
+    kernel = njit(nogil=True, **options)
     cached = functools.partial(_cached_kernel, kernel, name)
     return Target(name, real, np.uint64, device, routine, cached, *_views(device, real))
 

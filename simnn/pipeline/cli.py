@@ -46,12 +46,10 @@ def info() -> None:
     click.echo(
         f"python {sys.version.split()[0]}, {', '.join(f'{n} {metadata.version(n)}' for n in provenance.PACKAGES)}"
     )
-    import numba
-
-    from simnn.device.targets import cache_folder
+    from simnn.device.targets import cache_folder, threads
 
     click.echo(f"processor {provenance.processor()}")
-    click.echo(f"threads {numba.config.NUMBA_NUM_THREADS} (NUMBA_NUM_THREADS)")
+    click.echo(f"threads {threads()} (NUMBA_NUM_THREADS)")
     click.echo("gpu none: this version has no CUDA kernels")
     click.echo(f"kernel cache {cache_folder()}")
 

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 SCHEMA = pathlib.Path(__file__).parent / "config.schema.json"
 """JSON schema for editors, generated from the models below."""
@@ -138,8 +147,8 @@ def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        For each study ``module``, ``model`` (its package), ``parameters`` (axes as lists) and ``jobs`` (names of the axes
-        that split it), all plain JSON values.
+        For each study ``module``, ``model`` (its package), ``parameters`` (axes as lists) and ``jobs`` (names of the
+        axes that split it), all plain JSON values.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 import fcntl
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from simnn.pipeline import cells, config, store
@@ -14,7 +14,9 @@ class Plan:
     Parameters
     ----------
     raw : mapping
-        The configuration that Snakemake read.
+        The configuration that Snakemake read and merged.
+    files : iterable of pathlib.Path
+        Where from.
 
     Raises
     ------
@@ -22,9 +24,10 @@ class Plan:
         With one line, if the configuration is wrong.
     """
 
-    def __init__(self, raw: Mapping[str, Any], path: pathlib.Path) -> None:
+    def __init__(self, raw: Mapping[str, Any], files: Iterable[pathlib.Path]) -> None:
         try:
-            config.load(path)  # repeated keys are gone by the time Snakemake has read the file
+            for file in files:
+                config.load(file)  # repeated keys are gone by the time Snakemake has read a file
             self.blocks = config.parse({"studies": raw.get("studies", {})})
         except config.ConfigError as error:
             raise SystemExit(str(error)) from None

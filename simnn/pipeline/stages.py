@@ -10,12 +10,9 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simnn.pipeline import cells, provenance, store
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 _log = logging.getLogger("simnn")
 
@@ -71,7 +68,7 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
             cell(job.specification, path)
             part = store.read(path)
         parts.append(part)
-    with xr.set_options(use_new_combine_kwarg_defaults=True):
+    with xr.set_options(use_new_combine_kwarg_defaults=True):  # type: ignore[no-untyped-call]
         joined = xr.combine_by_coords(parts, combine_attrs="drop") if len(parts) > 1 else parts[0]
     assert isinstance(joined, xr.Dataset)
     # Joining sorts axes; figures and readers expect the order of the configuration.
@@ -127,7 +124,7 @@ def claims(study: str, block: Mapping[str, Any], dataset: pathlib.Path, output: 
     _write_rows(({**dataclasses.asdict(row), "study": study} for row in rows), output)
 
 
-def _write_rows(rows: "Iterator[dict[str, Any]] | Sequence[Mapping[str, Any]]", output: pathlib.Path) -> None:
+def _write_rows(rows: Iterator[dict[str, Any]] | Sequence[Mapping[str, Any]], output: pathlib.Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, LEDGER_COLUMNS, lineterminator="\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from simnn.propagation.simulate import simulate
 
 if TYPE_CHECKING:
-    from simnn.propagation import theory
+    import simnn.propagation.theory as theory  # noqa: PLR0402 - mypy does not see a submodule otherwise
 
 __all__ = ["simulate", "theory"]
 

@@ -39,7 +39,7 @@ class _Layers:
         network: Network,
         trial: int,
         key: NDArray[np.uint64],
-        dtype: type,
+        dtype: Any,
         given: Sequence[Matrix] | None,
     ) -> None:
         self.network, self.trial, self.key, self.given = network, trial, key, given
@@ -47,7 +47,7 @@ class _Layers:
         self.fill = _bind(cpu(dtype))[1]
 
     def normals(self, layer: int, stream: int, shape: tuple[int, ...], scale: float) -> Matrix:
-        out = np.empty(int(np.prod(shape)), self.dtype)
+        out: Matrix = np.empty(int(np.prod(shape)), self.dtype)
         self.fill(self.trial, layer, stream * philox.COLUMNS, self.key, self.dtype(scale), out)
         return out.reshape(shape)
 
@@ -66,7 +66,7 @@ def sample(
     inputs: Matrix,
     trial: int,
     key: NDArray[np.uint64],
-    dtype: type,
+    dtype: Any,
     grams: Grams,
     row: int,
     given: Sequence[Matrix] | None = None,
@@ -96,7 +96,7 @@ def sample(
     layers = _Layers(network, trial, key, dtype, given)
     code, slope = kernels.code_and_slope(network.activation)
 
-    h = np.ascontiguousarray(inputs.T, dtype)
+    h: Matrix = np.ascontiguousarray(inputs.T, dtype)
     grams.activation[row, 0] = _gram(h)
     slopes = []
     for layer in range(network.depth):

@@ -74,13 +74,14 @@ DESCRIPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def _diagonal(gram: "Array") -> "Array":
-    return np.einsum("...aa->...a", gram)
+    return np.asarray(np.einsum("...aa->...a", gram), np.float64)
 
 
 def _overlap(gram: "Array") -> "Array":
     root = np.sqrt(_diagonal(gram))
     # Rounding must not push an overlap beyond 1, where its arc cosine ends.
-    return np.clip(gram / (root[..., :, None] * root[..., None, :]), -1.0, 1.0)
+    overlap: Array = np.clip(gram / (root[..., :, None] * root[..., None, :]), -1.0, 1.0)
+    return overlap
 
 
 def observe(grams: Grams, sigma_w: "Array", sigma_b: "Array") -> dict[str, "Array"]:

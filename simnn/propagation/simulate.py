@@ -259,6 +259,10 @@ def _key(seed: int) -> NDArray[np.uint64]:
     return np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint64)
 
 
+def _real(plan: Sweep) -> Any:
+    return np.float32 if plan.run.dtype == "float32" else np.float64
+
+
 def _column(plan: Sweep, name: str, dtype: type) -> NDArray[Any]:
     return np.array([getattr(network, name) for network in plan.networks], dtype)
 
@@ -269,7 +273,7 @@ def _conditional(plan: Sweep, grams: NDArray[np.float64]) -> "Sampler":
     from simnn.propagation import cpu as sampler
     from simnn.propagation import kernels
 
-    sample = sampler.bind(cpu(np.dtype(plan.run.dtype).type)).sample
+    sample = sampler.bind(cpu(_real(plan))).sample
     functions = [kernels.code_and_slope(network.activation) for network in plan.networks]
     code = np.array([code for code, _ in functions], np.int64)
     slope = np.array([slope for _, slope in functions], np.float64)
@@ -296,7 +300,7 @@ def _dense(
     """The sampler with materialised weights for tasks of this sweep."""
     from simnn.propagation import dense
 
-    dtype, key = np.dtype(plan.run.dtype).type, _key(plan.run.seed)
+    dtype, key = _real(plan), _key(plan.run.seed)
 
     def run(cell: "Indices", trial: "Indices", batch: "Grams") -> None:
         for row in range(len(cell)):
@@ -311,8 +315,7 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     """Run all tasks on the host's threads, in order, in slices that keep Ctrl-C and the progress prompt."""
     from concurrent.futures import ThreadPoolExecutor
 
-    import numba
-
+    from simnn.device.targets import threads
     from simnn.propagation.observables import Grams
 
     total = len(plan.networks) * plan.run.trials
@@ -327,15 +330,14 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
         sampler(cell, trial + plan.run.first_trial, batch)
         return cell, trial, batch, time.perf_counter() - start
 
-    threads = numba.config.NUMBA_NUM_THREADS
-    pool = ThreadPoolExecutor(threads)
+    pool = ThreadPoolExecutor(threads())
     try:
         pending, first, size = deque([pool.submit(run, 0, 1)]), 1, 1
         while pending:
             cell, trial, batch, seconds = pending.popleft().result()
             growth = _SLICE_SECONDS / max(seconds, 1e-9)
             size = min(max(int(len(cell) * min(growth, 16.0)), 1), most)
-            while first < total and len(pending) < 2 * threads:
+            while first < total and len(pending) < 2 * threads():
                 pending.append(pool.submit(run, first, size))
                 first += size
             yield cell, trial, batch
@@ -346,7 +348,7 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
 def _patterns(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     """K patterns of K components with this Gram matrix; Gaussian weights see nothing else of them."""
     values, vectors = np.linalg.eigh(gram * len(gram))
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), np.float64)
 
 
 def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None) -> dict[str, NDArray[np.float64]]:
@@ -420,8 +422,8 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
             {"long_name": label, "units": "1"},
         )
     dataset = xr.Dataset(variables, coordinates)
-    for name in dataset.coords:
-        dataset[name].attrs = {"long_name": _LONG_NAMES[str(name)], "units": "1"}
+    for coordinate in coordinates:
+        dataset[coordinate].attrs = {"long_name": _LONG_NAMES[coordinate], "units": "1"}
     fixed = {name: value for name, value in plan.networks[0].model_dump().items() if name not in plan.axes}
     run = plan.run.model_dump()
     dataset.attrs = {

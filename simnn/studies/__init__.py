@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import xarray as xr
 
-HOLDS, CORRECTED, FAILS = "holds", "holds with correction", "fails"
-
 Verdict = Literal["holds", "holds with correction", "fails"]
 
 STANDARD_ERRORS = 4.0
@@ -103,6 +101,6 @@ class Claim:
         Claim
         """
         stands = abs(measured - prediction) <= STANDARD_ERRORS * stderr + tolerance
-        verdict: Verdict = FAILS if not stands else HOLDS if correction is None else CORRECTED
+        verdict: Verdict = "fails" if not stands else "holds" if correction is None else "holds with correction"
         text = statement if correction is None else f"{statement} (corrected: {correction})"
         return cls(claim, text, float(prediction), float(measured), float(stderr), float(tolerance), verdict)

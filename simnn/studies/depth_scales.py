@@ -21,9 +21,9 @@ MODEL = "propagation"
 TITLE = "Depth scales of signal propagation"
 CAPTION = (
     "Depth scales of the correlation between two inputs (xi_c) and of the length of one input (xi_q) against the "
-    "variance of the weights; {activation}, sigma_b = {sigma_b}, width {width}. Lines: mean-field theory. Points: decay "
-    "of a small perturbation, {trials} networks, with standard errors. xi_c diverges on the critical line (dotted), xi_q "
-    "does not. Claims: SIG1, A1-17."
+    "variance of the weights; {activation}, sigma_b = {sigma_b}, width {width}. Lines: mean-field theory. Points: "
+    "decay of a small perturbation, {trials} networks, with standard errors. xi_c diverges on the critical line "
+    "(dotted), xi_q does not. Claims: SIG1, A1-17."
 )
 
 _LENGTH_STEP = 0.05

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 MODEL = "propagation"
 TITLE = "Gradients under common initialisations"
 CAPTION = (
-    "Mean square gradient against layer for the weight scales of common initialisations, no biases, width {width}, depth "
-    "{depth}. Lines: mean-field theory. Points: means over {trials} networks with standard errors. PyTorch's default "
-    "draws uniform weights of variance 1/(3 fan in); Gaussian weights of that variance are used here. "
+    "Mean square gradient against layer for the weight scales of common initialisations, no biases, width {width}, "
+    "depth {depth}. Lines: mean-field theory. Points: means over {trials} networks with standard errors. PyTorch's "
+    "default draws uniform weights of variance 1/(3 fan in); Gaussian weights of that variance are used here. "
     "Claims: SIG1, SIG3, A0-11, A0-12."
 )
 

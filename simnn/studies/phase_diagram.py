@@ -93,7 +93,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         for j, sigma_b in enumerate(dataset.sigma_b.values):
             norm = theory.propagate(depth, activation, float(sigma_w), float(sigma_b)).gradient_norm
             expected[i, j] = (np.log(norm[low - 1]) - np.log(norm[high - 1])) / (high - low)
-    critical = [theory.critical_sigma_w(activation, float(sigma_b)) for sigma_b in dataset.sigma_b.values]
+    critical = [_critical(activation, float(sigma_b)) for sigma_b in dataset.sigma_b.values]
     return dataset.assign(
         gradient_growth_theory=(
             ("sigma_w", "sigma_b"),
@@ -105,6 +105,16 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         ),
         critical_sigma_w=(("sigma_b",), critical, {"long_name": "sigma_w with chi = 1", "units": "1"}),
     )
+
+
+def _critical(activation: str, sigma_b: float) -> float:
+    """The critical sigma_w, NaN where an activation has none at this sigma_b (GELU without biases)."""
+    from simnn.propagation import theory
+
+    try:
+        return float(theory.critical_sigma_w(activation, sigma_b))
+    except ValueError:
+        return float("nan")
 
 
 def crossings(dataset: "xr.Dataset", variable: str) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
@@ -176,7 +186,7 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
     for sigma_b, critical, measured, stderr in zip(
         dataset.sigma_b.values, dataset.critical_sigma_w.values, *crossings(dataset, "gradient_growth"), strict=True
     ):
-        if sigma_b > 0.0 and np.isfinite(measured):
+        if sigma_b > 0.0 and np.isfinite(measured) and np.isfinite(critical):
             rows.append(
                 Claim.test(
                     "SIG1",

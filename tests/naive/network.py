@@ -1,5 +1,7 @@
 """The obvious NumPy network: draw every weight, multiply, differentiate by the chain rule."""
 
+import itertools
+
 import numpy as np
 from scipy import special, stats
 
@@ -27,7 +29,7 @@ ACTIVATIONS = {
 def random_network(rng, width, fan_in, depth, sigma_w, sigma_b):
     """Weights and biases of the hidden layers, standard parametrisation."""
     sizes = [fan_in] + [width] * depth
-    weights = [rng.normal(0.0, sigma_w / np.sqrt(a), (b, a)) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [rng.normal(0.0, sigma_w / np.sqrt(a), (b, a)) for a, b in itertools.pairwise(sizes)]
     return weights, [rng.normal(0.0, sigma_b, width) for _ in range(depth)]
 
 

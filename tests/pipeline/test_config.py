@@ -40,14 +40,23 @@ def test_the_committed_schema_is_that_of_the_models():
         ("studies: {phase_diagram: {trials: 3, tirals: 1}}", ("phase_diagram.tirals", "unknown", "trials")),
         ("studies: {phase_diagram: {trials: 3, backend: tpu}}", ("backend", "'tpu'", "cuda")),
         ("studies: {phase_diagram: {trials: 3, model: {sigma: 1}}}", ("phase_diagram", "sigma", "sigma_w")),
-        ("studies: {phase_diagram: {trials: 3, model: {sigma_w: -1}}}", ("sigma_w", "-1", "greater than or equal to 0")),
-        ("studies: {phase_diagram: {trials: 3, model: {sigma_w: yes}}}", ("sigma_w", "True", "a number, not a boolean")),
+        (
+            "studies: {phase_diagram: {trials: 3, model: {sigma_w: -1}}}",
+            ("sigma_w", "-1", "greater than or equal to 0"),
+        ),
+        (
+            "studies: {phase_diagram: {trials: 3, model: {sigma_w: yes}}}",
+            ("sigma_w", "True", "a number, not a boolean"),
+        ),
         ("studies: {phase_diagram: {trials: 3, model: {activation: softmax}}}", ("activation", "'softmax'", "relu")),
         ("studies: {phase_diagram: {trials: 3, grid: {sigma_w: []}}}", ("grid.sigma_w", "[]", "one or more values")),
         ("studies: {phase_diagram: {trials: 3, grid: {sigma_w: 1-3}}}", ("grid.sigma_w", "'1-3'", "start, stop, num")),
         ("studies: {phase_diagram: {trials: 3, grid: {sigma_w: [1, .nan]}}}", ("sigma_w", "nan", "finite")),
         ("studies: {phase_diagram: {trials: 3, grid: {sigma_w: [1, 1.0]}}}", ("sigma_w", "repeats")),
-        ("studies: {phase_diagram: {trials: 3, grid: {sigma_w: {start: 0, stop: 1}}}}", ("grid.sigma_w.num", "missing")),
+        (
+            "studies: {phase_diagram: {trials: 3, grid: {sigma_w: {start: 0, stop: 1}}}}",
+            ("grid.sigma_w.num", "missing"),
+        ),
         (
             "studies: {phase_diagram: {trials: 3, grid: {sigma_w: {start: 0, stop: 1, num: 3, spacing: log}}}}",
             ("sigma_w", "positive"),
@@ -122,7 +131,7 @@ def test_ranges_are_linear_or_logarithmic():
 def test_the_plan_of_the_snakefile_needs_no_heavy_import(pytestconfig):
     program = (
         "import sys, pathlib, yaml; from simnn.pipeline import dag\n"
-        "path = pathlib.Path('config.yaml'); plan = dag.Plan(yaml.safe_load(path.read_text()), path)\n"
+        "path = pathlib.Path('config.yaml'); plan = dag.Plan(yaml.safe_load(path.read_text()), [path])\n"
         "[plan.sources(study, 'figure') for study in plan.blocks]\n"
         "print([name for name in ('numba', 'xarray', 'matplotlib', 'scipy') if name in sys.modules])"
     )

@@ -36,7 +36,9 @@ class Checkout:
 
     def environment(self, **more):
         # As from a shell without an active environment: `python` there is not the one that runs Snakemake.
-        return os.environ | {"COIN_LOG": str(self.folder / "log"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | more
+        return (
+            os.environ | {"COIN_LOG": str(self.folder / "log"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | more
+        )
 
     def snakemake(self, *arguments, expect=0, cwd=None):
         result = subprocess.run(

@@ -174,7 +174,12 @@ def test_prune_removes_only_what_the_configuration_does_not_name(block, tmp_path
 
 @pytest.mark.parametrize(
     ("measured", "stderr", "text"),
-    [("1.23456", "0.0123", "1.235 ± 0.012"), ("0.5", "0.0", "0.5"), ("2", "nan", "2"), ("1e-7", "1e-9", "1e-07 ± 1.0e-09")],
+    [
+        ("1.23456", "0.0123", "1.235 ± 0.012"),
+        ("0.5", "0.0", "0.5"),
+        ("2", "nan", "2"),
+        ("1e-7", "1e-9", "1e-07 ± 1.0e-09"),
+    ],
 )
 def test_measurements_are_shown_to_the_digits_of_their_error(measured, stderr, text):
     assert stages.with_error({"measured": measured, "stderr": stderr}) == text

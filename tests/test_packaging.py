@@ -1,0 +1,83 @@
+"""Packaging: bounds agree, importing is light, documents tell the truth."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def test_conda_and_pip_have_the_same_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = [item for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"] if item != "pip"]
+    assert f"python{project['requires-python']}" in conda
+    ours = {item for item in conda if isinstance(item, str) and not item.startswith("python>")}
+    assert ours == set(project["dependencies"])
+
+
+def test_versions_agree():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f'__version__ = "{version}"' in (ROOT / "simnn/__init__.py").read_text()
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text()
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_importing_the_package_is_light():
+    program = (
+        "import sys, simnn, simnn.propagation; print([n for n in ('numba', 'xarray', 'scipy') if n in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_dependency_has_a_reason_in_the_readme():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    readme = (ROOT / "README.md").read_text()
+    extras = [item for items in project["optional-dependencies"].values() for item in items]
+    for requirement in project["dependencies"] + extras:
+        name = re.match(r"[A-Za-z0-9_-]+", requirement)[0]
+        if name != "simnn" and "stubs" not in name and not name.startswith("types-"):
+            assert f"| {name} |" in readme, name
+
+
+def test_every_public_function_documents_parameters_and_result():
+    for path in sorted((ROOT / "simnn").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                text = ast.get_docstring(node) or ""
+                where = f"{path.relative_to(ROOT)}: {node.name}"
+                assert text, where
+                if path.name == "cli.py":
+                    continue
+                for argument in [*node.args.args, *node.args.kwonlyargs]:
+                    assert argument.arg in text, f"{where}: {argument.arg}"
+                if not (isinstance(node.returns, ast.Constant) and node.returns.value is None):
+                    assert re.search(r"^(Returns|Yields)$", text, re.MULTILINE), where
+
+
+def test_only_one_module_knows_numba():
+    for path in sorted((ROOT / "simnn").rglob("*.py")):
+        if path.name != "targets.py":
+            assert not re.search(r"^\s*(import|from) numba", path.read_text(), re.MULTILINE), path
+
+
+def test_arrows_of_the_design_point_one_way():
+    forbidden = {
+        "device": ("propagation", "studies", "pipeline", "plotting"),
+        "propagation": ("studies", "pipeline", "plotting"),
+        "plotting": ("propagation", "studies", "pipeline"),
+        "studies": ("pipeline",),
+    }
+    for room, others in forbidden.items():
+        for path in sorted((ROOT / "simnn" / room).rglob("*.py")):
+            for other in others:
+                assert f"simnn.{other}" not in re.sub(r"`[^`]*`", "", path.read_text()), f"{path} knows {other}"
+    for name in ("theory.py", "expectations.py"):
+        text = (ROOT / "simnn/propagation" / name).read_text()
+        assert "simnn.device" not in text
+        assert "kernels" not in re.findall(r"^(?:from|import) .*$", text, re.MULTILINE)
