@@ -138,7 +138,7 @@ def main() -> None:
         [
             "# Benchmarks",
             "",
-            "Written by `python benchmarks/propagation.py`: one thread, best of several repeats, peers in the same run.",
+            "Written by `python benchmarks/propagation.py`: one thread, best of several repeats, peers in one run.",
             f"simnn {__version__}, numba {numba.__version__}, NumPy {np.__version__}, "
             f"Python {platform.python_version()}, {provenance.processor()}, {time.strftime('%Y-%m-%d')}.",
             "",

@@ -85,7 +85,7 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
         ]
         for quantity, mean, error, theory in pairs:
             measured, stderr, tolerance = mean / theory, error / theory, 2.0 * (1.0 + flat.layer) / width
-            worst = int((np.abs(measured - 1.0) - 4.0 * stderr - tolerance).argmax())
+            worst = int((np.abs(measured - 1.0) - 4.0 * stderr - tolerance).argmax("point"))
             point = flat.isel(point=worst)
             rows.append(
                 Claim.test(

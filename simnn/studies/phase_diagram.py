@@ -171,7 +171,7 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
     width = studies.parameters(dataset)["width"]
     flat = dataset.stack(cell=("sigma_w", "sigma_b"))
     slack = np.abs(flat.gradient_growth - flat.gradient_growth_theory) - 4.0 * flat.gradient_growth_stderr
-    worst = flat.isel(cell=int(slack.argmax()))
+    worst = flat.isel(cell=int(slack.argmax("cell")))
     rows = [
         Claim.test(
             "SIG1",

@@ -1,0 +1,132 @@
+"""Each study from simulation to figure at a small size: claims hold, and fail when the theory is wrong."""
+
+import importlib
+import json
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from simnn import plotting, propagation
+from simnn.studies import Claim, parameters
+
+SMALL = {
+    "phase_diagram": {
+        "activation": "tanh", "width": 400, "depth": 20, "sigma_w": list(np.linspace(1.0, 2.2, 9)),
+        "sigma_b": [0.2, 0.6], "trials": 30, "seed": 1,
+    },
+    "depth_profiles": {
+        "activation": ["tanh", "relu"], "sigma_w": [1.0, 2.5], "sigma_b": 0.3, "width": 400, "depth": 8,
+        "correlation": 0.5, "input_length": 1.0, "trials": 60, "seed": 2,
+    },
+    "depth_scales": {
+        "activation": "tanh", "sigma_w": [1.0, 1.5811388301], "sigma_b": [0.2236067977], "width": 600, "depth": 20,
+        "trials": 20, "seed": 3,
+    },
+    "init_schemes": {
+        "activation": ["relu", "sigmoid"], "sigma_w": [0.5773502692, 1.0, 1.4142135624], "sigma_b": 0.0, "width": 400,
+        "depth": 16, "input_length": 1.0, "trials": 60, "seed": 4,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """Datasets with theory, made once for each study."""
+    made = {}
+
+    def make(name):
+        if name not in made:
+            study = importlib.import_module(f"simnn.studies.{name}")
+            simulate = getattr(study, "simulate", propagation.simulate)
+            dataset = simulate(**SMALL[name])
+            dataset.attrs["parameters"] = json.dumps(SMALL[name])
+            made[name] = (study, study.compare(dataset))
+        return made[name]
+
+    return make
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_claims_hold_at_a_small_size(compared, name):
+    study, dataset = compared(name)
+    rows = study.claims(dataset)
+    assert rows
+    for row in rows:
+        assert row.verdict == "holds", row
+        assert math.isfinite(row.stderr)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_claims_fail_when_the_theory_is_off(compared, name):
+    study, dataset = compared(name)
+    wrong = {variable: dataset[variable] * 1.3 for variable in dataset.data_vars if str(variable).endswith("_theory")}
+    if name == "init_schemes":  # a rate: errors have to grow with depth
+        wrong = {variable: values * 1.1**dataset.layer for variable, values in wrong.items()}
+    assert any(row.verdict == "fails" for row in study.claims(dataset.assign(wrong)))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_figures_draw_theory_as_lines_and_simulation_as_points(compared, name):
+    study, dataset = compared(name)
+    figure = study.figure(dataset)
+    lines = [line for ax in figure.axes for line in ax.get_lines()]
+    assert any(line.get_linestyle() == "-" and len(line.get_xdata()) > 1 for line in lines)
+    assert any(container.has_yerr for ax in figure.axes for container in ax.containers)
+    assert any(ax.get_xlabel() for ax in figure.axes)
+    assert any(ax.get_ylabel() for ax in figure.axes)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_captions_name_their_trials_and_claims(name):
+    caption = importlib.import_module(f"simnn.studies.{name}").CAPTION
+    assert "{trials}" in caption
+    assert "Claims:" in caption
+
+
+def test_every_variable_of_a_gathered_dataset_says_what_it_is(compared):
+    for name in SMALL:
+        for variable, values in compared(name)[1].data_vars.items():
+            assert values.attrs.get("units") == "1", (name, variable)
+            assert values.attrs.get("long_name"), (name, variable)
+
+
+def test_figures_are_the_same_bytes_twice(compared, tmp_path):
+    study, dataset = compared("init_schemes")
+    for name in ("a", "b"):
+        figure = study.figure(dataset)
+        plotting.save(figure, tmp_path / name)
+        plt.close(figure)
+    for suffix in (".png", ".pdf"):
+        assert (tmp_path / "a").with_suffix(suffix).read_bytes() == (tmp_path / "b").with_suffix(suffix).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("measured", "stderr", "tolerance", "verdict"),
+    [
+        (1.0, 0.0, 0.0, "holds"),
+        (1.39, 0.1, 0.0, "holds"),
+        (1.41, 0.1, 0.0, "fails"),
+        (1.41, 0.1, 0.05, "holds"),
+        (float("nan"), 0.1, 1.0, "fails"),
+        (1.0, float("nan"), 1.0, "fails"),
+        (float("inf"), 0.1, 1.0, "fails"),
+    ],
+)
+def test_a_claim_holds_within_four_standard_errors_and_its_tolerance(measured, stderr, tolerance, verdict):
+    row = Claim.test("X", "x", prediction=1.0, measured=measured, stderr=stderr, tolerance=tolerance)
+    assert row.verdict == verdict
+
+
+def test_a_corrected_claim_says_so():
+    row = Claim.test("X", "x", prediction=1.0, measured=1.0, stderr=0.1, correction="only on Sundays")
+    assert row.verdict == "holds with correction"
+    assert "only on Sundays" in row.statement
+
+
+def test_parameters_are_read_back():
+    ds = propagation.simulate(sigma_w=[1.0, 2.0], width=10, depth=2, trials=2)
+    assert parameters(ds)["sigma_w"] == [1.0, 2.0]
+    assert parameters(ds)["width"] == 10
