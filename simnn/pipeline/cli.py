@@ -12,8 +12,13 @@ import click
 
 from simnn import __version__
 from simnn.pipeline import config
+from simnn.pipeline.store import DamagedFileError
 
 _PATH = click.Path(path_type=pathlib.Path)
+
+
+class _UserError(click.ClickException):
+    exit_code = 2
 
 
 class _Group(click.Group):
@@ -22,17 +27,19 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ValueError, TypeError, OSError, MemoryError) as error:
+        except (ValueError, TypeError, KeyError, OSError, MemoryError, DamagedFileError) as error:
             if os.environ.get("SIMNN_TRACEBACK"):
                 raise
-            raise click.ClickException(" ".join(str(error).split())) from None
+            text = f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
+            raise _UserError(" ".join(text.split())) from None
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="simnn")
 def main() -> None:
     """Simulations that answer "why do neural networks work?", next to their theory."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("simnn").setLevel(logging.INFO)
 
 
 @main.command()
@@ -202,6 +209,17 @@ def report(parameters: str, results: pathlib.Path, output: pathlib.Path) -> None
     from simnn.pipeline import stages
 
     stages.report(json.loads(parameters), results, output)
+
+
+@main.command()
+@click.option("--config", "file", type=_PATH, default="config.yaml", show_default=True)
+@click.option("--results", type=_PATH, default="results", show_default=True)
+@click.option("-o", "--output", type=_PATH, default="docs/gallery.md", show_default=True)
+def gallery(file: pathlib.Path, results: pathlib.Path, output: pathlib.Path) -> None:
+    """Copy the figures with their captions and claims into the documentation."""
+    from simnn.pipeline import stages
+
+    stages.gallery(config.parse(config.load(file)), results, output)
 
 
 @main.command()

@@ -115,7 +115,7 @@ class Block(_Strict):
         Where kernels run.
     """
 
-    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")] | None = None
+    study: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")] | None = None
     model: dict[str, _Value] = {}
     grid: dict[str, _Axis] = {}
     jobs: dict[str, _Axis] = {}
@@ -174,6 +174,9 @@ def _first_line(error: ValidationError) -> str:
     return f"config: {path}: {first['input']!r} is not allowed: {reason[0].lower()}{reason[1:]}"
 
 
+_OF_THE_BLOCK = ("trials", "seed", "backend")
+
+
 def _normalise(name: str, block: Block) -> dict[str, Any]:
     where = f"config: studies.{name}"
     module = _module(block.study or name, where)
@@ -182,6 +185,9 @@ def _normalise(name: str, block: Block) -> dict[str, Any]:
         for group in (block.grid, block.jobs)
         for key, axis in group.items()
     }
+    for key in (*block.model, *axes):
+        if key in _OF_THE_BLOCK:
+            raise ConfigError(f"{where}: {key} belongs beside model, grid and jobs, not inside them")
     repeated = (set(block.model) & set(axes)) | (set(block.grid) & set(block.jobs))
     if repeated:
         raise ConfigError(f"{where}: {sorted(repeated)[0]} stands in two of model, grid and jobs")
@@ -203,15 +209,18 @@ def _normalise(name: str, block: Block) -> dict[str, Any]:
 def _module(study: str, where: str) -> Any:
     path = study if "." in study else f"simnn.studies.{study}"
     try:
-        return importlib.import_module(path)
+        module = importlib.import_module(path)
     except ModuleNotFoundError as error:
-        if error.name != path:
+        if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             raise
         import simnn.studies
 
         folder = pathlib.Path(simnn.studies.__file__).parent
         known = sorted(file.stem for file in folder.glob("[a-z]*.py"))
         raise ConfigError(f"{where}: there is no study {study!r}; known studies are {', '.join(known)}") from None
+    if not hasattr(module, "MODEL"):
+        raise ConfigError(f"{where}: {path} is no study: it names no MODEL")
+    return module
 
 
 def _rounded(value: Any) -> Any:

@@ -8,11 +8,15 @@ import logging
 import math
 import os
 import pathlib
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simnn.pipeline import cells, provenance, store
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _log = logging.getLogger("simnn")
 
@@ -81,6 +85,16 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
     store.write(compared.assign_attrs(joined.attrs), output)
 
 
+def _gathered(study: str, block: Mapping[str, Any], path: pathlib.Path) -> "xr.Dataset":
+    """Read a gathered dataset; a damaged one is gathered again, with a warning."""
+    try:
+        return store.read(path)
+    except store.DamagedFileError as error:
+        _log.warning("%s; gathering it again", error)
+        gather(study, block, path.with_suffix(""), path)
+        return store.read(path)
+
+
 def figure(study: str, block: Mapping[str, Any], dataset: pathlib.Path, stem: pathlib.Path) -> None:
     """Draw the figure of a study, as PDF and PNG.
 
@@ -99,7 +113,7 @@ def figure(study: str, block: Mapping[str, Any], dataset: pathlib.Path, stem: pa
 
     from simnn import plotting
 
-    drawn = importlib.import_module(block["module"]).figure(store.read(dataset))
+    drawn = importlib.import_module(block["module"]).figure(_gathered(study, block, dataset))
     stem.parent.mkdir(parents=True, exist_ok=True)
     plotting.save(drawn, stem)
     pyplot.close(drawn)
@@ -120,7 +134,7 @@ def claims(study: str, block: Mapping[str, Any], dataset: pathlib.Path, output: 
     output : pathlib.Path
         The CSV file, with the columns of the ledger.
     """
-    rows = importlib.import_module(block["module"]).claims(store.read(dataset))
+    rows = importlib.import_module(block["module"]).claims(_gathered(study, block, dataset))
     _write_rows(({**dataclasses.asdict(row), "study": study} for row in rows), output)
 
 
@@ -231,11 +245,34 @@ def report(blocks: Mapping[str, Mapping[str, Any]], results: pathlib.Path, outpu
                 "claims": [
                     {**row, "measured": with_error(row), "prediction": _short(row["prediction"])} for row in rows
                 ],
-                "attributes": store.read(results / "data" / f"{study}.nc").attrs,
+                "attributes": _gathered(study, block, results / "data" / f"{study}.nc").attrs,
             }
         )
     page = environment.get_template("report.html").render(sections=sections)
     output.write_text(page, encoding="utf-8")
+
+
+def gallery(blocks: Mapping[str, Mapping[str, Any]], results: pathlib.Path, output: pathlib.Path) -> None:
+    """Copy the figures with their captions and claims into the documentation.
+
+    Parameters
+    ----------
+    blocks : mapping
+        From `simnn.pipeline.config.parse`.
+    results : pathlib.Path
+        Folder of the results.
+    output : pathlib.Path
+        The Markdown file; figures go to ``images/`` beside it.
+    """
+    images = output.parent / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    lines = ["# Gallery", "", "Made by `snakemake && simnn gallery` from the shipped `config.yaml`.", ""]
+    for study, block in blocks.items():
+        shutil.copyfile(results / "figures" / f"{study}.png", images / f"{study}.png")
+        title = importlib.import_module(block["module"]).TITLE
+        summary = _summary(_read_rows(results / "claims" / f"{study}.csv"))
+        lines += [f"## {title}", "", f"![{title}](images/{study}.png)", "", caption(block), "", summary, ""]
+    output.write_text("\n".join(lines), encoding="utf-8")
 
 
 def caption(block: Mapping[str, Any]) -> str:

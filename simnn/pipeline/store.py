@@ -42,8 +42,8 @@ def write(dataset: "xr.Dataset", path: pathlib.Path) -> None:
     try:
         dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
         os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, f"{path} cannot be written: {error}") from error
+    except (OSError, RuntimeError) as error:  # netCDF reports a full disk as RuntimeError("NetCDF: HDF error")
+        raise OSError(f"{path} cannot be written: {error}; is the disk full?") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from simnn.pipeline import cells, config
+from simnn.pipeline import cells, config, dag
 
 COIN = {"study": "tests.pipeline.coin", "trials": 10, "grid": {"sigma_w": [0.5, 1.0]}, "jobs": {"sigma_b": [0.1, 0.2]}}
 
@@ -63,6 +63,11 @@ def test_the_committed_schema_is_that_of_the_models():
         ),
         ("studies: {phase_diagram: {trials: 3, model: {sigma_w: 1}, jobs: {sigma_w: [1]}}}", ("sigma_w", "two of")),
         ("studies: {phase_diagram: {trials: 3, trials: 4}}", ("'trials'", "twice")),
+        ("studies: {phase_diagram: {trials: 3, model: {seed: 1}}}", ("phase_diagram", "seed", "beside")),
+        ("studies: {phase_diagram: {trials: 3, jobs: {trials: [1, 2]}}}", ("phase_diagram", "trials", "beside")),
+        ("studies: {a: {study: no.such.module, trials: 3}}", ("studies.a", "'no.such.module'", "phase_diagram")),
+        ("studies: {a: {study: os.path, trials: 3}}", ("studies.a", "os.path", "no study")),
+        ("studies: {a: {study: .., trials: 3}}", ("studies.a.study", "'..'", "pattern")),
         ("studies: {nothing: {trials: 3}}", ("'nothing'", "phase_diagram")),
         ("studies: [1", ("flow sequence",)),
         ("- 1", ("studies",)),
@@ -139,3 +144,11 @@ def test_the_plan_of_the_snakefile_needs_no_heavy_import(pytestconfig):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=pytestconfig.rootpath
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_keys_that_stand_twice_are_found_in_every_file(tmp_path):
+    files = [tmp_path / name for name in ("given.yaml", "config.yaml")]
+    files[0].write_text("studies: {phase_diagram: {trials: 3, trials: 4}}")
+    files[1].write_text("studies: {phase_diagram: {trials: 3}}")
+    with pytest.raises(SystemExit, match="'trials' stands twice"):
+        dag.Plan({"studies": {"phase_diagram": {"trials": 4}}}, files)

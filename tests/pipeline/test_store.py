@@ -4,12 +4,17 @@ import errno
 import json
 import logging
 import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from simnn.pipeline import cells, config, provenance, stages, store
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 BLOCK = {
     "coin": {
@@ -91,6 +96,41 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(dataset, tmp_path, monk
         store.write(dataset + 1.0, tmp_path / "a.nc")
     assert (tmp_path / "a.nc").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_a_file_that_does_not_fit_is_a_clear_error(tmp_path):
+    program = (
+        "import pathlib, resource, sys; import numpy as np, xarray as xr; from simnn.pipeline import store\n"
+        "data = xr.Dataset({'x': ('t', np.random.default_rng(0).standard_normal(100_000))})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try: store.write(data, pathlib.Path(sys.argv[1]))\n"
+        "except OSError as error: print(error)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "a.nc")], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert "a.nc cannot be written" in result.stdout
+    assert "is the disk full?" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_gathered_dataset_is_gathered_again_and_says_so(block, tmp_path, caplog):
+    data = tmp_path / "coin"
+    for job in cells.split("coin", block):
+        stages.cell(job.specification, data / f"{job.name}.nc")
+    stages.gather("coin", block, data, tmp_path / "whole.nc")
+    content = bytearray((tmp_path / "whole.nc").read_bytes())
+    content[content.rfind(b"x\x01") + 3] ^= 0xFF
+    (tmp_path / "coin.nc").write_bytes(content)
+    with pytest.raises(store.DamagedFileError):
+        store.read(tmp_path / "coin.nc")
+    count = len(runs(tmp_path))
+    stages.claims("coin", block, tmp_path / "coin.nc", tmp_path / "coin.csv")
+    assert "coin.nc is damaged" in caplog.text
+    assert "COIN" in (tmp_path / "coin.csv").read_text()
+    xr.testing.assert_equal(store.read(tmp_path / "coin.nc"), store.read(tmp_path / "whole.nc"))
+    assert len(runs(tmp_path)) == count
 
 
 def run(block, tmp_path):
