@@ -114,6 +114,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     matplotlib.figure.Figure
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     from simnn import plotting
 
@@ -136,6 +137,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
                 )  # fmt: skip
             above.set(title=str(activation), yscale="log")
             above.margins(y=0.15)
+            above.yaxis.set_minor_formatter(NullFormatter())
             below.set(xlabel="layer", yscale="log", ylim=(1e-4, 3.0))
             plotting.panel_label(above, "abcdefgh"[column])
         axes[0, 0].set_ylabel("length $q$")

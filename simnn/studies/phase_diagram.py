@@ -19,7 +19,7 @@ CAPTION = (
     "{depth}. (a) Measured growth (colour), the mean-field line chi = 1 (solid), and where growth vanishes: measured "
     "(circles) and in mean-field theory at this depth (dashed; without biases lengths decay as 1/l only, so that a "
     "finite network turns later). (b) Cuts at fixed sigma_b: lines are mean-field theory at this depth, points are "
-    "means of the logarithm over {trials} networks with standard errors, smaller than the symbols. "
+    "means over {trials} networks with standard errors, smaller than the symbols. "
     "Claims: SIG1, A3-09, A0-12."
 )
 
@@ -43,8 +43,8 @@ def simulate(**parameters: object) -> "xr.Dataset":
     Returns
     -------
     xarray.Dataset
-        ``gradient_growth`` (sweep): mean over trials and layers of ``ln |delta^l|^2 - ln |delta^(l+1)|^2``, with its
-        standard error over trials.
+        ``gradient_growth`` (sweep): mean over layers of ``ln E|delta^l|^2 - ln E|delta^(l+1)|^2``, with its standard
+        error over trials.
     """
     import xarray as xr
 
@@ -52,21 +52,21 @@ def simulate(**parameters: object) -> "xr.Dataset":
 
     trials = propagation.simulate(**parameters, keep_trials=True)
     low, high = _window(trials.sizes["layer"])
-    with np.errstate(divide="ignore"):
-        log_norm = np.log(trials.gradient_norm.isel(input=0, drop=True))
-    growth = (log_norm.sel(layer=low, drop=True) - log_norm.sel(layer=high, drop=True)) / (high - low)
-    count = growth.sizes["trial"]
-    dataset = xr.Dataset(
+    norm = trials.gradient_norm.isel(input=0, drop=True)
+    below, above = norm.sel(layer=low, drop=True), norm.sel(layer=high, drop=True)
+    growth = np.log(below.mean("trial") / above.mean("trial")) / (high - low)
+    # To first order in the spread of the norms, each network shifts the logarithm by its relative deviations.
+    shift = (below / below.mean("trial") - above / above.mean("trial")) / (high - low)
+    stderr = shift.std("trial", ddof=1) / np.sqrt(shift.sizes["trial"])
+    return xr.Dataset(
         {
-            "gradient_growth": growth.mean("trial", keep_attrs=False).assign_attrs(
-                long_name="logarithmic growth of the squared gradient norm per layer", units="1"
+            "gradient_growth": growth.assign_attrs(
+                long_name="logarithmic growth of the mean squared gradient norm per layer", units="1"
             ),
-            "gradient_growth_stderr": (growth.std("trial", ddof=1, keep_attrs=False) / np.sqrt(count)).assign_attrs(
-                long_name="standard error of gradient_growth", units="1"
-            ),
-        }
+            "gradient_growth_stderr": stderr.assign_attrs(long_name="standard error of gradient_growth", units="1"),
+        },
+        attrs=trials.attrs,
     )
-    return dataset.assign_attrs(trials.attrs)
 
 
 def compare(dataset: "xr.Dataset") -> "xr.Dataset":
@@ -224,7 +224,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
             dataset.sigma_w, dataset.sigma_b, dataset.gradient_growth, cmap="RdBu_r", vmin=-limit, vmax=limit,
             rasterized=True,
         )  # fmt: skip
-        fig.colorbar(mesh, ax=left, label=r"$\ln(|\delta^{l}|^2/|\delta^{l+1}|^2)$", extend="both")
+        fig.colorbar(mesh, ax=left, label=r"$\ln(E|\delta^{l}|^2/E|\delta^{l+1}|^2)$", extend="both")
         left.plot(dataset.critical_sigma_w, dataset.sigma_b, color="black", label=r"theory, $\chi = 1$")
         expected, _ = crossings(dataset, "gradient_growth_theory")
         measured, _ = crossings(dataset, "gradient_growth")
@@ -247,7 +247,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
                 label=rf"$\sigma_b = {sigma_b:.3g}$", color=color, every=2,
             )  # fmt: skip
         right.axhline(0.0, color="0.6", lw=0.6, zorder=0)
-        right.set(xlabel=r"$\sigma_w$", ylabel="growth per layer (log of squared norm)")
+        right.set(xlabel=r"$\sigma_w$", ylabel=r"$\ln(E|\delta^{l}|^2/E|\delta^{l+1}|^2)$")
         right.legend()
         for label, ax in zip("ab", (left, right), strict=True):
             plotting.panel_label(ax, label)
