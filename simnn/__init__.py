@@ -6,6 +6,8 @@ Importing ``simnn`` is light: the models, and with them Numba, load at first use
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from simnn._startup import collector_paused
+
 __version__ = "0.1.0"
 __all__ = ["propagation"]
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return importlib.import_module(f"simnn.{name}")
+        with collector_paused():
+            return importlib.import_module(f"simnn.{name}")
     raise AttributeError(f"module 'simnn' has no attribute {name!r}")
 
 

@@ -27,6 +27,7 @@ import numpy as np
 from llvmlite import binding
 from numba.core import config as _config
 from numba.core.caching import FunctionCache
+from numba.core.runtime import nrt
 
 from simnn._sources import digest
 
@@ -71,6 +72,14 @@ class _SourceKeyedCache(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (sig, codegen.magic_tuple())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # Numba would first load everything that it knows how to compile, SciPy's linear algebra included (0.5 s, a
+        # third of a warm start). Compiled code needs the run-time system alone; a kernel that is not found here makes
+        # Numba load the rest.
+        nrt.rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():  # type: ignore[no-untyped-call]
+            return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
 
 def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any]) -> Any:

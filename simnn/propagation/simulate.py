@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simnn._startup import collector_paused
 from simnn.propagation import model
 from simnn.propagation.model import MAX_INPUTS, Sweep
 
@@ -186,8 +187,11 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     grams = _input_grams(plan, patterns)
     _check_memory(model.memory(plan, grams.shape[-1]))
-    dense = plan.run.method == "dense"
-    sampler = _dense(plan, grams, patterns, weights) if dense else _conditional(plan, grams)
+    with collector_paused():
+        import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
+
+        dense = plan.run.method == "dense"
+        sampler = _dense(plan, grams, patterns, weights) if dense else _conditional(plan, grams)
     values = _collect(plan, grams.shape[-1], sampler, progress)
     return _dataset(plan, grams.shape[-1], values)
 
@@ -291,6 +295,11 @@ def _conditional(plan: Sweep, grams: NDArray[np.float64]) -> "Sampler":
     return run
 
 
+def _next_size(size: int, seconds: float, most: int) -> int:
+    """Tasks of the next slice, after one of ``size`` tasks took so long."""
+    return min(max(int(size * min(_SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
+
+
 def _dense(
     plan: Sweep,
     grams: NDArray[np.float64],
@@ -313,7 +322,7 @@ def _dense(
 
 def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Indices, Indices, Grams]]":
     """Run all tasks on the host's threads, in order, in slices that keep Ctrl-C and the progress prompt."""
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from simnn.device.targets import threads
     from simnn.propagation.observables import Grams
@@ -330,16 +339,19 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
         sampler(cell, trial + plan.run.first_trial, batch)
         return cell, trial, batch, time.perf_counter() - start
 
+    with collector_paused():  # the first task loads the kernel
+        cell, trial, batch, seconds = run(0, 1)
+    yield cell, trial, batch
+    first, size = 1, _next_size(1, seconds, most)
     pool = ThreadPoolExecutor(threads())
+    pending: deque[Future[tuple[Indices, Indices, Grams, float]]] = deque()
     try:
-        pending, first, size = deque([pool.submit(run, 0, 1)]), 1, 1
-        while pending:
-            cell, trial, batch, seconds = pending.popleft().result()
-            growth = _SLICE_SECONDS / max(seconds, 1e-9)
-            size = min(max(int(len(cell) * min(growth, 16.0)), 1), most)
+        while first < total or pending:
             while first < total and len(pending) < 2 * threads():
                 pending.append(pool.submit(run, first, size))
                 first += size
+            cell, trial, batch, seconds = pending.popleft().result()
+            size = _next_size(len(cell), seconds, most)
             yield cell, trial, batch
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
