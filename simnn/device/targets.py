@@ -78,7 +78,7 @@ class _SourceKeyedCache(FunctionCache):
         # third of a warm start). Compiled code needs the run-time system alone; a kernel that is not found here makes
         # Numba load the rest.
         nrt.rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():  # type: ignore[no-untyped-call]
+        with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
 
