@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.intp]
     Sampler = Callable[[Indices, Indices, Grams], None]
 
+# A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead.
 _SLICE_SECONDS = 0.2
 _SLICE_BYTES = 64 * 2**20
 
@@ -42,13 +43,17 @@ _LONG_NAMES = {
 }
 
 
-def _in_order_given(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass keywords on as one dictionary in the caller's order: it is the order of the dataset's dimensions."""
+P = ParamSpec("P")
+R = TypeVar("R")
 
-    @functools.wraps(function)
-    def wrapper(**given: Any) -> Any:
-        inspect.signature(function).bind(**given)
-        return _simulate(given)
+
+def _in_order_given(signature: Callable[P, R]) -> Callable[P, R]:
+    """Turn a signature into a call of `_simulate`, with keywords in the caller's order: that of the dimensions."""
+
+    @functools.wraps(signature)
+    def wrapper(*args: P.args, **given: P.kwargs) -> R:
+        inspect.signature(signature).bind(*args, **given)
+        return cast(R, _simulate(given))
 
     return wrapper
 
@@ -159,7 +164,7 @@ def simulate(
     >>> dict(ds.length.sizes)
     {'sigma_w': 2, 'layer': 5, 'input': 1}
     """
-    raise NotImplementedError  # the decorator runs `_simulate`
+    raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Where gradients explode and where they vanish: the phase diagram of a deep random network."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def _window(depth: int) -> tuple[int, int]:
     return max(1, round(_SKIP_BELOW * depth)), max(2, depth - _SKIP_ABOVE)
 
 
-def simulate(**parameters: object) -> "xr.Dataset":
+def simulate(**parameters: Any) -> "xr.Dataset":
     """Growth of the gradient over the interior layers.
 
     Parameters
