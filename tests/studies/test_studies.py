@@ -32,6 +32,10 @@ SMALL = {
         "law": ["gaussian", "uniform", "laplace", "rademacher", "spike"], "bias": list(np.linspace(-3.0, 3.0, 61)),
         "trials": 20_000, "seed": 5,
     },
+    "circle_kernel": {
+        "activation": ["linear", "relu", "erf"], "depth": [1, 2], "points": 32, "sigma_w": 1.4142135624, "width": 64,
+        "trials": 60, "dtype": "float64", "seed": 6,
+    },
 }  # fmt: skip
 
 
