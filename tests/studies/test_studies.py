@@ -32,6 +32,7 @@ SMALL = {
     "dead_relus": {
         "activation": ["relu", "leaky_relu(0.1)"], "width": [2, 4], "depth": 8, "trials": 2000, "seed": 5,
     },
+    "linear_stacks": {"width": [10, 40], "depth": [1, 2, 4], "trials": 60, "seed": 6},
 }  # fmt: skip
 
 
