@@ -23,11 +23,11 @@ TITLE = "Born-dead ReLUs and the leaky cure"
 CAPTION = (
     "How often a signal is lost at initialisation; no biases but in (c). (a) Probability that one input has no active "
     "unit left, against depth, for ReLU networks of several widths; lines are exact. Leaky ReLUs never die (grey). "
-    "(b) Probability that no scalar input has, so that the whole network is dead: between its bounds (bands, "
-    "colours as in (a)); the lower one is exact at two layers. Points of (a, b): {trials} networks. (c) Probability that one unit is dead on all of m "
-    "Gaussian inputs, against its bias; lines are exact; {trials} units. (d) Fraction of the units of a layer that "
-    "are dead on all of m inputs, orthogonal at first; lines are mean-field theory; 20 networks of width 2000. "
-    "Points are means with standard errors. Claims: SIG7, A3-20."
+    "(b) Probability that no scalar input has, so that the whole network is dead: between its bounds (bands, colours "
+    "as in (a)), of which the lower is exact at two layers. Points of (a, b): {trials} networks. (c) Probability that "
+    "one unit is dead on all of m Gaussian inputs, against its bias; lines are exact; {trials} units. (d) Fraction of "
+    "the units of a layer that are dead on all of m inputs, orthogonal at first; lines are mean-field theory; 20 "
+    "networks of width 2000. Points are means with standard errors. Claims: SIG7, A3-20."
 )
 
 _POINTS = (2, 8, 32)

@@ -21,11 +21,12 @@ MODEL = "propagation"
 TITLE = "Linear stacks collapse, but not to one random matrix"
 CAPTION = (
     "Stacks of L = {depth} linear layers, each an n x n Gaussian matrix of variance 1/n, n = {width}; means over "
-    "{trials} stacks with standard errors. (a) Singular values s of the largest stacks: lines are Fuss-Catalan laws; "
+    "{trials} stacks with standard errors. (a) Singular values s of the widest stacks: lines are Fuss-Catalan laws; "
     "those of orthogonal layers are all 1 (grey). (b) Mean of the squared singular values to the power k: solid "
-    "lines are exact at each n, dashed ones the Fuss-Catalan numbers of infinite n. (c) Growth of the k-th axis per "
-    "layer (of the volume of k vectors over that of k - 1), by the conditional sampler, which forms no matrix: lines "
-    "are Lyapunov exponents, exact at each n. Claims: SIG6, A0-10."
+    "lines are exact at each n, dashed ones the Fuss-Catalan numbers of infinite n. Where L is not small against n, "
+    "rare stacks carry the mean, and the points may miss them: nothing is claimed there. (c) Growth of the k-th axis "
+    "per layer (of the volume of k vectors over that of k - 1), by the conditional sampler, which forms no matrix: "
+    "lines are Lyapunov exponents, exact at each n. Claims: SIG6, A0-10."
 )
 
 ENSEMBLES = ("gaussian", "orthogonal")
