@@ -96,11 +96,13 @@ def sources(block: Mapping[str, Any], stage: str) -> str:
     study = _study_source(block["module"])
     simulates = "\ndef simulate(" in study
     own = hashlib.sha256(study.encode()).hexdigest()[:16]
+    shared = "studies/__init__.py"
     if stage == "simulate":
-        kernels = digest("device", block["model"], theory=simulates)
-        return f"{kernels}-{own}" if simulates else kernels
+        if not simulates:
+            return digest("device", block["model"], theory=False)
+        return f"{digest('device', block['model'], shared)}-{own}"
     packages = (block["model"], "plotting") if stage == "figure" else (block["model"],)
-    return f"{digest(*packages)}-{own}"
+    return f"{digest(*packages, shared)}-{own}"
 
 
 def _study_source(module: str) -> str:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 from simnn.propagation.simulate import simulate
 
 if TYPE_CHECKING:
-    import simnn.propagation.theory as theory  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    # mypy does not see a submodule otherwise
+    import simnn.propagation.dead_units as dead_units  # noqa: PLR0402
+    import simnn.propagation.linear_products as linear_products  # noqa: PLR0402
+    import simnn.propagation.theory as theory  # noqa: PLR0402
 
-__all__ = ["simulate", "theory"]
+__all__ = ["dead_units", "linear_products", "simulate", "theory"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "theory":
-        return importlib.import_module("simnn.propagation.theory")
+    if name in __all__:  # simulate is here already
+        return importlib.import_module(f"simnn.propagation.{name}")
     raise AttributeError(f"module 'simnn.propagation' has no attribute {name!r}")

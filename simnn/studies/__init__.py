@@ -25,8 +25,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
+    from numpy.typing import NDArray
 
 Verdict = Literal["holds", "holds with correction", "fails"]
 
@@ -48,6 +53,46 @@ def parameters(dataset: "xr.Dataset") -> dict[str, Any]:
         Scalars, and lists for axes.
     """
     return dict(json.loads(dataset.attrs["parameters"]))
+
+
+def averages(samples: "Mapping[str, tuple[tuple[str, ...], NDArray[np.float64]]]") -> "xr.Dataset":
+    """Means over trials and their standard errors.
+
+    Parameters
+    ----------
+    samples : mapping of str to (dims, array)
+        Values of each trial; trials are the first axis, ``dims`` name the others.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``<name>`` and ``<name>_stderr`` (dims).
+    """
+    import xarray as xr
+
+    variables = {}
+    for name, (dims, values) in samples.items():
+        # NumPy adds along the last axis in an order that does not depend on the lengths of the others.
+        rows = np.ascontiguousarray(np.moveaxis(values, 0, -1))
+        variables[name] = dims, rows.mean(axis=-1)
+        variables[f"{name}_stderr"] = dims, rows.std(axis=-1, ddof=1) / np.sqrt(len(values))
+    return xr.Dataset(variables)
+
+
+def describe(dataset: "xr.Dataset", names: "Mapping[str, str]") -> None:
+    """Give every variable and coordinate its long name and unit.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Changed in place; all quantities are dimensionless.
+    names : mapping of str to str
+        Long names, except those of standard errors.
+    """
+    for name, variable in dataset.variables.items():
+        stem = str(name).removesuffix("_stderr")
+        label = names[stem] if stem == name else f"standard error of the mean of {stem}"
+        variable.attrs = {"long_name": label, "units": "1"}
 
 
 @dataclass(frozen=True)
@@ -107,3 +152,52 @@ class Claim:
         verdict: Verdict = "fails" if not stands else "holds" if correction is None else "holds with correction"
         text = statement if correction is None else f"{statement} (corrected: {correction})"
         return cls(claim, text, float(prediction), float(measured), float(stderr), float(tolerance), verdict)
+
+    @classmethod
+    def worst(
+        cls,
+        claim: str,
+        statement: str,
+        *,
+        prediction: "xr.DataArray",
+        measured: "xr.DataArray",
+        stderr: "xr.DataArray",
+        tolerance: "xr.DataArray | float" = 0.0,
+    ) -> "list[Claim]":
+        """Compare many measurements with their predictions in one row, which shows the one that deviates most.
+
+        Parameters
+        ----------
+        claim, statement : str
+            As in `Claim`; where the shown point lies is added to the statement.
+        prediction, measured, stderr, tolerance : xarray.DataArray
+            As in `Claim.test`, broadcast against each other. Points without a prediction (NaN) do not count.
+
+        Returns
+        -------
+        list of Claim
+            One row, or none if no point has a prediction.
+        """
+        import xarray as xr
+
+        columns = xr.broadcast(*(xr.DataArray(values) for values in (prediction, measured, stderr, tolerance)))
+        expected, found, error, slack = (column.values for column in columns)
+        counts = np.isfinite(expected)
+        if not counts.any():
+            return []
+        # Relative to what is allowed; zero over zero is agreement, NaN is none.
+        distance, allowed = np.abs(found - expected), STANDARD_ERRORS * error + slack
+        with np.errstate(divide="ignore", invalid="ignore"):
+            excess = np.where(distance == 0.0, 0.0, np.nan_to_num(distance / np.maximum(allowed, 0.0), nan=np.inf))
+        worst = np.unravel_index(np.argmax(np.where(counts, excess, -1.0)), expected.shape)
+        point = columns[0][worst]
+        place = ", ".join(f"{dim} = {_short(point[dim].item())}" for dim in columns[0].dims)
+        row = cls.test(
+            claim, f"{statement}; worst of {np.count_nonzero(counts)}, {place}",
+            prediction=expected[worst], measured=found[worst], stderr=error[worst], tolerance=slack[worst],
+        )  # fmt: skip
+        return [row]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
