@@ -12,6 +12,8 @@ log_unit        1 ulp                        1 ulp                        positi
 exp             2 ulp                        2 ulp                        all; gradual underflow
 expm1           4 ulp                        4 ulp                        x <= 0
 tanh            2 ulp                        2 ulp                        all
+tanh_slope      tanh and its derivative:     5 ulp                        all; 4e-37, 1e-307 is the least slope
+                5 ulp
 erf             3 ulp                        3 ulp                        all
 normal_cdf      2e-7 absolute, and relative  4e-16 absolute, and          all
                 (15 + 2 x^2) ulp for x < 0   relative (15 + 2 x^2) ulp     (x > -11 in float64)
@@ -151,6 +153,7 @@ class Elementary(NamedTuple):
     exp: Callable[..., Any]
     expm1: Callable[..., Any]
     tanh: Callable[..., Any]
+    tanh_slope: Callable[..., Any]
     erf: Callable[..., Any]
     normal_cdf: Callable[..., Any]
     normal_pdf: Callable[..., Any]
@@ -198,16 +201,17 @@ def bind(target: Target) -> Elementary:
     Returns
     -------
     Elementary
-        Functions of one real, but ``sincos(x) -> (sin x, cos x)`` and ``sincos_turn(high, low)``: sine and cosine of
+        Functions of one real, but ``tanh_slope(x) -> (tanh x, 1 - tanh^2 x)``, ``sincos(x) -> (sin x, cos x)`` and
+        ``sincos_turn(high, low)``: sine and cosine of
         the angle ``2 pi (high - 2^29 + 1/2) / 2^32`` of a random 32-bit word (float32, which ignores ``low``), or of
         52 bits of two words (float64).
     """
     log, log_unit = _bind_log(target)
     exp, exp_bounded = _bind_exp(target)
-    tanh, expm1 = _bind_tanh(target, exp_bounded)
+    tanh, tanh_slope, expm1 = _bind_tanh(target, exp_bounded)
     erf, normal_cdf, normal_pdf = _bind_erf(target, exp)
     sincos, sincos_turn = _bind_sincos(target)
-    return Elementary(log, log_unit, exp, expm1, tanh, erf, normal_cdf, normal_pdf, sincos, sincos_turn)
+    return Elementary(log, log_unit, exp, expm1, tanh, tanh_slope, erf, normal_cdf, normal_pdf, sincos, sincos_turn)
 
 
 def _bind_log(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -300,27 +304,34 @@ def _bind_exp(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return exp, exp_bounded
 
 
-def _bind_tanh(target: Target, exp_bounded: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _bind_tanh(target: Target, exp_bounded: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     real = target.real
     numerator, denominator = (polynomial(target, c) for c in _TANH[target.single])
     one, two, half = real(1.0), real(2.0), real(0.5)
-    saturation, switch = real(10.0 if target.single else 20.0), real(0.625)
+    # Beyond, the exponential would overflow; tanh is 1 long before.
+    limit, switch = real(43.0 if target.single else 354.0), real(0.625)
+
+    @target.device
+    def tanh_slope(x):
+        a = min(abs(x), limit)
+        square = a * a
+        below = a + a * square * (numerator(square) / denominator(square))
+        complement = two / (exp_bounded(a + a) + one)
+        value = np.copysign(below if a < switch else one - complement, x)
+        # 1 - tanh^2 would be zero from 9 (single) or 19 (double) on.
+        slope = one - below * below if a < switch else complement * (two - complement)
+        return (value if x == x else x), (slope if x == x else x)
 
     @target.device
     def tanh(x):
-        a = min(abs(x), saturation)
-        square = a * a
-        below = a + a * square * (numerator(square) / denominator(square))
-        above = one - two / (exp_bounded(a + a) + one)
-        value = np.copysign(below if a < switch else above, x)
-        return value if x == x else x
+        return tanh_slope(x)[0]
 
     @target.device
     def expm1(x):
         t = tanh(half * x)
         return two * t / (one - t)
 
-    return tanh, expm1
+    return tanh, tanh_slope, expm1
 
 
 def _bind_erf(

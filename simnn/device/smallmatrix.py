@@ -60,8 +60,8 @@ def bind(target: Target) -> SmallMatrix:
             chosen, largest = -1, tolerance
             for position in range(k, size):
                 i = pivot[position]
-                share = residual[i] / gram[i, i] if gram[i, i] > 0.0 else 0.0
-                if share > largest:
+                share = 0.0 if gram[i, i] == 0.0 else residual[i] / gram[i, i]
+                if not share <= largest:  # NaN is chosen, so that it shows
                     chosen, largest = position, share
             if chosen < 0:
                 return k

@@ -128,6 +128,8 @@ class Scratch(NamedTuple):
         Partial sums.
     silent : (TILE,) int32 array
         Marks of units that pass no gradient.
+    stop : (1,) int64 array
+        Not zero once the caller wants no more: the kernel then returns soon, with results of no meaning.
     """
 
     t: Any
@@ -139,6 +141,7 @@ class Scratch(NamedTuple):
     words: Any
     lanes: Any
     silent: Any
+    stop: Any
 
 
 class Matrices(NamedTuple):
@@ -196,7 +199,7 @@ class Matrices(NamedTuple):
     power: Any
 
 
-def workspace(real: type, inputs: int, outputs: int, depth: int) -> tuple[Ring, Scratch, Matrices]:
+def workspace(real: type, inputs: int, outputs: int, depth: int, stop: Any) -> tuple[Ring, Scratch, Matrices]:
     """Scratch of one thread.
 
     Parameters
@@ -205,6 +208,8 @@ def workspace(real: type, inputs: int, outputs: int, depth: int) -> tuple[Ring, 
         ``numpy.float32`` or ``numpy.float64``.
     inputs, outputs, depth : int
         Sizes: K, C with M = K C, and the number of layers of the deepest network.
+    stop : (1,) int64 array
+        The caller's flag, see `Scratch`.
 
     Returns
     -------
@@ -221,7 +226,7 @@ def workspace(real: type, inputs: int, outputs: int, depth: int) -> tuple[Ring, 
     ring = Ring(np.full(slots, -1), rows(slots * inputs), rows(slots * columns))
     scratch = Scratch(
         rows(inputs), rows(inputs), rows(inputs), rows(inputs), rows(inputs), rows(columns),
-        np.empty((4, TILE), np.uint32), np.empty(LANES // 4, real), np.empty(TILE, np.int32),
+        np.empty((4, TILE), np.uint32), np.empty(LANES // 4, real), np.empty(TILE, np.int32), stop,
     )  # fmt: skip
     square, mixed = (inputs, inputs), (inputs, columns)
     matrices = Matrices(
@@ -376,6 +381,8 @@ def bind(target: Target) -> Routines:
         inputs, columns = vy.shape
         silent = 0
         for start in range(0, width, TILE):
+            if scratch.stop[0] != 0:
+                break
             count = min(TILE, width - start)
             slot = units(number + start // TILE, start, count, draw, factor, line, ring, scratch)
             first_x, first_y = slot * inputs, slot * columns
@@ -397,6 +404,8 @@ def bind(target: Target) -> Routines:
         u = scratch.u
         # From the last tile to the first: the newest normals are still in the ring.
         for start in range((width - 1) // TILE * TILE, -1, -TILE):
+            if scratch.stop[0] != 0:
+                break
             count = min(TILE, width - start)
             slot = units(number + start // TILE, start, count, draw, factor, line, ring, scratch)
             first_x, first_y = slot * inputs, slot * columns
@@ -614,7 +623,7 @@ def bind(target: Target) -> Routines:
         ring = Ring(borrow(w.tag), borrow(w.x), borrow(w.y))
         scratch = Scratch(
             borrow(s.t), borrow(s.z), borrow(s.v), borrow(s.h), borrow(s.d), borrow(s.u), borrow(s.words),
-            borrow(s.lanes), borrow(s.silent),
+            borrow(s.lanes), borrow(s.silent), borrow(s.stop),
         )  # fmt: skip
         matrices = Matrices(
             borrow(m.factor), borrow(m.pivot), borrow(m.rank), borrow(m.cross), borrow(m.kind), borrow(m.first_tile),
@@ -625,6 +634,8 @@ def bind(target: Target) -> Routines:
         key = borrow(key)
         tiles, slots = 0, ring.tag.shape[0]
         for row in range(cell.shape[0]):
+            if scratch.stop[0] != 0:
+                break
             # Each network starts at the first slot: a small one stays in the cache.
             tiles = (tiles + slots - 1) // slots * slots
             tiles = ascend(cell[row], trial[row], key, row, networks, results, ring, scratch, matrices, tiles)

@@ -70,6 +70,7 @@ def sample(
     dtype: Any,
     grams: Grams,
     row: int,
+    stop: NDArray[np.int64],
     given: Sequence[Matrix] | None = None,
 ) -> None:
     """Gram matrices of one trial of one network, written to ``grams`` at ``row``.
@@ -92,6 +93,8 @@ def sample(
         Where results go.
     row : int
         Row of the task.
+    stop : (1,) int64 array
+        Not zero once the caller wants no more.
     given : sequence of (N, fan_in) arrays, optional
         The user's own weight matrices.
     """
@@ -104,6 +107,8 @@ def sample(
     grams.activation[row, 0] = _gram(h)
     derivatives, preactivations = [], []
     for layer in range(len(widths)):
+        if stop[0]:
+            return
         z = layers.weights(layer, len(h)) @ h + layers.biases(layer)[:, None]
         h, d = np.empty_like(z), np.empty_like(z)
         activate(form.code, up, down, z.reshape(-1), h.reshape(-1), d.reshape(-1))
@@ -118,6 +123,8 @@ def sample(
     output_gradients = layers.normals(len(widths), philox.OUTPUT_GRADIENT, (widths[-1], outputs), 1.0)
     u = np.repeat(output_gradients, count, axis=1)
     for layer in range(len(widths) - 1, -1, -1):
+        if stop[0]:
+            return
         delta = np.tile(derivatives[layer], outputs) * u
         grams.gradient[row, layer] = _gram(delta)
         grams.alignment[row, layer] = np.mean(np.tile(preactivations[layer], outputs) * delta, axis=0, dtype=np.float64)

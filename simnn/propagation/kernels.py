@@ -125,7 +125,7 @@ def bind(target: Target) -> Activations:
     """
     real = target.real
     f = elementary.bind(target)
-    f_tanh, f_erf, exp, expm1 = f.tanh, f.erf, f.exp, f.expm1
+    tanh_slope, f_erf, exp, expm1 = f.tanh_slope, f.erf, f.exp, f.expm1
     normal_cdf, normal_pdf, sincos = f.normal_cdf, f.normal_pdf, f.sincos
     logistic = _bind_logistic(target)
     zero, one = real(0.0), real(1.0)
@@ -139,8 +139,7 @@ def bind(target: Target) -> Activations:
 
     @target.device
     def tanh(z):
-        value = f_tanh(z)
-        return value, one - value * value
+        return tanh_slope(z)
 
     @target.device
     def erf(z):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simnn.propagation.observables import Grams
 
     Indices = NDArray[np.intp]
-    Sampler = Callable[[Indices, Indices, Grams], None]
+    Sampler = Callable[[Indices, Indices, Grams, Indices], None]
 
 # A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead.
 _SLICE_SECONDS = 0.2
@@ -315,8 +315,8 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     )
     inputs, key = len(bases[0].order), _key(plan.run.seed)
 
-    def run(cell: "Indices", trial: "Indices", batch: "Grams") -> None:
-        scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1])
+    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
+        scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1], stop)
         results = sampler.Results(*(getattr(batch, name) for name in sampler.Results._fields))
         sample(networks, key, cell, trial, results, *scratch)
 
@@ -339,11 +339,11 @@ def _dense(
 
     dtype, key = _real(plan), _key(plan.run.seed)
 
-    def run(cell: "Indices", trial: "Indices", batch: "Grams") -> None:
+    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
         for row in range(len(cell)):
             network = plan.networks[cell[row]]
             x = _patterns(bases[cell[row]].gram) if patterns is None else patterns
-            dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, batch, row, weights)
+            dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, batch, row, stop, weights)
 
     return run
 
@@ -359,29 +359,32 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     deepest = _widths(plan).shape[1]
     most = max(1, _SLICE_BYTES // (32 * (deepest + 1) * (inputs * plan.run.outputs) ** 2))
 
+    stop = np.zeros(1, np.int64)
+
     def run(first: int, size: int) -> "tuple[Indices, Indices, Grams, float]":
         task = np.arange(first, min(first + size, total))
         cell, trial = task // plan.run.trials, task % plan.run.trials
         batch = Grams.empty(len(task), deepest, inputs, plan.run.outputs)
         start = time.perf_counter()
-        sampler(cell, trial + plan.run.first_trial, batch)
+        sampler(cell, trial + plan.run.first_trial, batch, stop)
         return cell, trial, batch, time.perf_counter() - start
 
-    with collector_paused():  # the first task loads the kernel
-        cell, trial, batch, seconds = run(0, 1)
-    yield cell, trial, batch
-    first, size = 1, _next_size(1, seconds, most)
+    with collector_paused():
+        run(0, 0)  # loads or compiles the kernel, where Ctrl-C is heard at once
     pool = ThreadPoolExecutor(threads())
     pending: deque[Future[tuple[Indices, Indices, Grams, float]]] = deque()
+    first, size = 0, 1
     try:
         while first < total or pending:
-            while first < total and len(pending) < 2 * threads():
+            # The first task, alone, tells how long others will take.
+            while first < total and len(pending) < (2 * threads() if first > 1 else 1):
                 pending.append(pool.submit(run, first, size))
                 first += size
             cell, trial, batch, seconds = pending.popleft().result()
             size = _next_size(len(cell), seconds, most)
             yield cell, trial, batch
     finally:
+        stop[0] = 1
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -163,6 +163,18 @@ def test_tanh_is_monotone_and_never_beyond_one(real):
     assert np.all(np.diff(y) >= -np.spacing(y[1:]))
 
 
+@pytest.mark.parametrize(("real", "end"), [(np.float32, 43.0), (np.float64, 350.0)])
+def test_the_slope_of_tanh_is_accurate_into_its_tails(real, end):
+    target = targets.cpu(real)
+    function = elementary.bind(target).tanh_slope
+    x = np.concatenate([np.linspace(-3.0, 3.0, 1500), np.linspace(-end, end, 1500)]).astype(real)
+    slope = over(target.device(lambda x: function(x)[1]), target)(x)
+    with mpmath.workdps(60):
+        exact = np.array([float(mpmath.sech(mpmath.mpf(float(value))) ** 2) for value in x])
+    assert ulps(slope, exact, real).max() <= 5.0
+    np.testing.assert_array_equal(over(target.device(lambda x: function(x)[0]), target)(x), apply("tanh", real, x))
+
+
 @pytest.mark.parametrize("real", REALS)
 @pytest.mark.parametrize("name", SPECIAL)
 def test_plain_python_and_strict_compilation_give_the_same_bits(name, real):
@@ -226,6 +238,6 @@ def test_a_planted_error_in_a_coefficient_is_caught(monkeypatch, position):
     coefficients[position] *= 1.02
     monkeypatch.setitem(elementary._TANH, True, (coefficients, [1.0]))
     target = targets.strict(np.float32)
-    wrong, _ = elementary._bind_tanh(target, elementary._bind_exp(target)[1])
+    wrong, _, _ = elementary._bind_tanh(target, elementary._bind_exp(target)[1])
     x = np.linspace(-0.6, 0.6, 2**16, dtype=np.float32)
     assert ulps(over(wrong, target)(x), np.tanh(x.astype(np.float64)), np.float32).max() > ULP["tanh"][0]
