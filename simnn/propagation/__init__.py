@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from simnn.propagation.simulate import simulate
 
 if TYPE_CHECKING:
-    import simnn.propagation.theory as theory  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    # Not `from simnn.propagation import ...`: mypy does not see a submodule then.
+    import simnn.propagation.finite_width as finite_width  # noqa: PLR0402
+    import simnn.propagation.theory as theory  # noqa: PLR0402
 
-__all__ = ["simulate", "theory"]
+__all__ = ["finite_width", "simulate", "theory"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "theory":
-        return importlib.import_module("simnn.propagation.theory")
+    if name in ("finite_width", "theory"):
+        return importlib.import_module(f"simnn.propagation.{name}")
     raise AttributeError(f"module 'simnn.propagation' has no attribute {name!r}")
