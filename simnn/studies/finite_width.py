@@ -262,7 +262,12 @@ def _typical(dataset: "xr.Dataset") -> list[Claim]:
     cell = median.isel(depth=-1)
     width, depth = int(cell.width), int(cell.depth)
     return [
-        _worst(dataset.where(mild), "norm_mean", "A3-10", "norms are preserved on average where 5 L/n < 1"),
+        _worst(
+            dataset.where(mild),
+            "norm_mean",
+            "A3-10",
+            "norms are preserved on average, where their mean square is below e",
+        ),
         Claim.test(
             "A3-10",
             f"gradients are preserved in a random network; ln(typical norm), n = {width}, L = {depth}",

@@ -32,6 +32,10 @@ SMALL = {
         "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [10, 100], "depth": [5, 10],
         "trials": 1000, "seed": 5,
     },
+    "ntk_fluctuations": {
+        "activation": ["relu", "tanh"], "sigma_b": 0.2236067977, "correlation": 0.3, "width": [32, 64],
+        "depth": [1, 4, 8], "trials": 2000, "seed": 6,
+    },
 }  # fmt: skip
 
 
