@@ -21,9 +21,9 @@ CAPTION = (
     "without biases, sigma_b = {sigma_b} otherwise; two inputs of overlap {correlation}. (a) Second moment of "
     "Theta(x, x), ReLU: exact at each width (colours) and its limit at fixed depth over width (black); exp(5 L/n), "
     "dotted, holds up to constants only. (b) Variance of ln Theta, ReLU: exact scalar recursion (lines). (c) Mean "
-    "kernel of the last activation and (d) overlap of the kernel between the two inputs (filled: first activation) "
-    "against the recursion at infinite width (lines), which tends to 1/4 and 1/3 (dotted). Points: {trials} networks, "
-    "with standard errors; crosses: their extrapolation to infinite width. Claims: DYN1, A3-14."
+    "kernel and (d) its overlap between the two inputs (first activation filled, second open) against the recursion at "
+    "infinite width (lines), whose overlap tends to 1/4 and 1/3 (dotted). Points: {trials} networks, with standard "
+    "errors; crosses: their extrapolation to infinite width. Claims: DYN1, A3-14."
 )
 
 _RESOLVED = 1.0 / 8.0

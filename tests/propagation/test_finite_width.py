@@ -196,6 +196,20 @@ def test_forward_and_backward_norms_are_correlated():
     assert correlation == pytest.approx(0.407, abs=6.0 * (1.0 - 0.407**2) / np.sqrt(100_000))
 
 
+@pytest.mark.parametrize("width", [3, 200])
+def test_one_layer_shares_its_active_units_only(width):
+    # Given K the two norms are independent: their covariance is Var psi(K / 2), 1/5 of the variance at large width.
+    drawn = finite_width.sample_norms([width], 200_000, 8)
+    alive = np.isfinite(drawn.log_ntk)
+    k = np.arange(1, width + 1)
+    psi, weights = special.psi(k / 2.0), special.comb(width, k) / (2.0**width - 1.0)
+    shared = np.sum(weights * (psi - np.sum(weights * psi)) ** 2)
+    expected = shared / finite_width.log_step_moments(width)[1]
+    correlation = np.corrcoef(drawn.log_forward[alive, 0], drawn.log_backward[alive, 0])[0, 1]
+    assert correlation == pytest.approx(expected, abs=6.0 / np.sqrt(200_000))
+    assert width == 3 or expected == pytest.approx(0.2, rel=0.03)
+
+
 def test_one_generator_serves_several_calls():
     rng = np.random.default_rng(5)
     first, second = (finite_width.sample_norms([5, 5], 10, rng).log_ntk for _ in range(2))
