@@ -36,6 +36,10 @@ SMALL = {
         "activation": ["relu", "tanh"], "sigma_b": 0.2236067977, "correlation": 0.3, "width": [32, 64],
         "depth": [1, 4, 8], "trials": 2000, "seed": 6,
     },
+    "joint_norms": {
+        "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [20, 100], "depth": [5, 10],
+        "trials": 2000, "seed": 7,
+    },
 }  # fmt: skip
 
 
