@@ -25,9 +25,11 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import binding
+from numba.core import cgutils
 from numba.core import config as _config
 from numba.core.caching import FunctionCache
 from numba.core.runtime import nrt
+from numba.extending import intrinsic
 
 from simnn._sources import digest
 
@@ -120,8 +122,9 @@ class Target:
         them side by side.
     to_bits, from_bits : callable
         Bit pattern of a ``real`` as an ``integer``, and back.
-    to_bits, from_bits : callable
-        Bit pattern of a ``real`` as an ``integer``, and back.
+    borrow : callable
+        An array, and views of it, whose references are not counted; the caller keeps it alive. Counts are atomic
+        increments: they took 60 % of the time of a layer of 32 units.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Target:
     kernel: Decorator
     to_bits: Callable[..., Any]
     from_bits: Callable[..., Any]
+    borrow: Callable[..., Any]
 
     @property
     def integer(self) -> type[np.integer[Any]]:
@@ -159,6 +163,16 @@ def _views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[
     return to_bits, from_bits
 
 
+@intrinsic
+def _borrow(_typing: Any, array: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        structure = context.make_array(array)(context, builder, arguments[0])
+        structure.meminfo = cgutils.get_null_value(structure.meminfo.type)  # type: ignore[no-untyped-call]
+        return structure._getvalue()
+
+    return array(array), generate
+
+
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
@@ -176,7 +190,7 @@ def python(real: type[np.floating[Any]]) -> Target:
     -------
     Target
     """
-    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real))
+    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real), _plain)
 
 
 def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
@@ -190,7 +204,12 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     routine = njit(**options, **internal)
     kernel = njit(nogil=True, **options)
     cached = functools.partial(_cached_kernel, kernel, name)
-    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real))
+
+    @device
+    def borrow(array: Any) -> Any:
+        return _borrow(array)  # type: ignore[call-arg]
+
+    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real), borrow)
 
 
 @functools.cache

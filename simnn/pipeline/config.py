@@ -194,8 +194,9 @@ def _normalise(name: str, block: Block) -> dict[str, Any]:
     rounded = {key: [_rounded(value) for value in values] for key, values in axes.items()}
     fixed = {key: _rounded(value) for key, value in block.model.items()}
     given = fixed | rounded | {"trials": block.trials, "seed": block.seed, "backend": block.backend}
+    validate = getattr(module, "validate", None) or importlib.import_module(f"simnn.{module.MODEL}.model").validate
     try:
-        parameters = importlib.import_module(f"simnn.{module.MODEL}.model").validate(given)
+        parameters = validate(given)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
     return {

@@ -1,20 +1,25 @@
 """Conditional sampler on the CPU: tiles of units, streaming through the layers.
 
 Given the inputs of a layer, its weights matter only through the Gaussian vectors ``W h`` (forward) and
-``W^T delta`` (backward), whose joint law is known in closed form: ``docs/theory.md`` derives it. With the
-bias as the weight of one constant input, a layer of N units and K inputs needs K forward and K backward normals
-for each unit and no weight matrix:
+``W^T delta`` (backward), whose joint law is known in closed form: ``docs/theory.md`` derives it. With the bias as the
+weight of one constant input, and V the activations in a basis of K columns (`simnn.propagation.basis`), a layer of N
+units with n below it needs for each unit K forward and M backward normals, and no weight matrix:
 
-forward     ``z_i = C x_i``, ``C C^T = sw^2 H^T H / N + sb^2``, x_i normal;
-backward    ``u_j = sw (sw F^T h_j + R^T y_j)``, ``R^T R = D^T D / N``, y_j normal, and
-            ``F = C^-T (X^T D / N - C^-1 B R)``, ``B = sw H^T Y / N + sb 1 y_0^T / sqrt(N)``.
+forward     ``t_i = C x_i``, ``C C^T = sw^2 V^T V / n + sb^2 e e^T``, e the root of the basis, x_i normal;
+backward    ``u_j = r sw (sw F^T v_j + R^T y_j)``, ``R^T R = D^T D / N``, y_j normal, ``r^2 = N / n``,
+            ``F = C^-T (r X^T D / N - C^-1 B R)``, ``B = sw V^T Y / n + sb e y_0^T / sqrt(n)``.
 
-Between layers only these K x K matrices survive; they are float64. Units are regenerated from their counters in the
-backward sweep, so memory does not grow with the width. Sums over units have a fixed order, independent of
-threads: lanes inside a tile, a tree over the lanes, tiles in sequence.
+Between layers only these small matrices survive; they are float64. Units are regenerated from their counters in the
+backward sweep, so memory does not grow with the width; normals that are still in a fixed ring of scratch are not drawn
+again. Sums over units have a fixed order, independent of threads: lanes inside a tile, a tree over the lanes, tiles in
+sequence.
+
+Lengths and gradients carry binary exponents, so that no depth overflows: a network whose activations leave
+``2^-40 ... 2^40`` goes on with the straight lines that its activation is there (`simnn.propagation.kernels.FAR`).
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,46 +28,274 @@ import numpy as np
 from simnn.device import normals, philox, smallmatrix
 from simnn.device.normals import TILE
 from simnn.device.targets import Target
-from simnn.propagation import kernels
+from simnn.propagation import basis, kernels
 
 LANES = 64
-"""Partial sums of a tile: enough independent chains to hide the latency of the adder."""
+"""Chains of partial sums of a tile; `dot` writes out the tree that adds them."""
+
+RING_BYTES = 2**23
+"""Scratch of a thread for normals, for networks of up to a million units (one input, single precision).
+
+Their normals are then drawn once, not twice: 6 ns for each unit instead of 8. Keeping activations too would save
+another nanosecond as long as they fit, and so make wide networks look dearer than they are.
+"""
 
 # A pivot is zero when rounding in the Gram matrix could have made it: some units in the last place.
 _PIVOT_ULP = 8.0
+# Beyond these powers of two a squared length leaves single precision soon.
+_FAR, _NEAR = 40.0, -40.0
 
 
-class Tile(NamedTuple):
-    """Scratch for the units of one tile.
+class Networks(NamedTuple):
+    """Points of a sweep, one row each.
 
     Attributes
     ----------
-    x, y : (K, TILE) array
-        Forward and backward normals.
-    z, h, d : (K, TILE) array
-        Pre-activations, activations and derivatives.
+    code : (cells,) int64 array
+        See `simnn.propagation.kernels.Form`.
+    lines : (cells, 3, 2) float64 array
+        Slopes of an activation: its own, from far away, from close by.
+    sigma_w, sigma_b : (cells,) float64 array
+        Standard deviations of weights (times sqrt(fan in)) and biases.
+    widths : (cells, deepest) int64 array
+        Units of each layer.
+    depth : (cells,) int64 array
+        Number of layers.
+    gram : (cells, K, K) float64 array
+        Gram matrix of the inputs in their basis.
+    order, parent : (K,) int64 array
+        Tree of the inputs, see `simnn.propagation.basis.Basis`.
+    """
+
+    code: Any
+    lines: Any
+    sigma_w: Any
+    sigma_b: Any
+    widths: Any
+    depth: Any
+    gram: Any
+    order: Any
+    parent: Any
+
+
+class Results(NamedTuple):
+    """Arrays of `simnn.propagation.observables.Grams`, in its order."""
+
+    preactivation: Any
+    distance: Any
+    activation: Any
+    power: Any
+    gradient: Any
+    gradient_power: Any
+    alignment: Any
+    silent: Any
+
+
+class Ring(NamedTuple):
+    """Normals of tiles of units, the newest of a network in a fixed number of slots.
+
+    Attributes
+    ----------
+    tag : (slots,) int64 array
+        Number of the tile in a slot.
+    x : (slots * K, TILE) array
+        Forward normals.
+    y : (slots * M, TILE) array
+        Backward normals.
+    """
+
+    tag: Any
+    x: Any
+    y: Any
+
+
+class Scratch(NamedTuple):
+    """Scratch for one tile.
+
+    Attributes
+    ----------
+    t, z : (K, TILE) array
+        Pre-activations in the basis, and of the inputs.
+    v, h : (K, TILE) array
+        Activations in the basis, and of the inputs.
+    d : (K, TILE) array
+        Derivatives.
+    u : (M, TILE) array
+        Gradients.
     words : (4, TILE) uint32 array
         Random words.
-    lanes : (LANES,) array
+    lanes : (LANES // 4,) array
         Partial sums.
     silent : (TILE,) int32 array
         Marks of units that pass no gradient.
     """
 
-    x: Any
-    y: Any
+    t: Any
     z: Any
+    v: Any
     h: Any
     d: Any
+    u: Any
     words: Any
     lanes: Any
     silent: Any
+
+
+class Matrices(NamedTuple):
+    """Small float64 matrices of the layers of one network (K inputs, M gradients).
+
+    Attributes
+    ----------
+    factor : (depth, K, K) array
+        C of each layer.
+    pivot : (depth, K) int64 array
+        Order of its rows.
+    rank : (depth,) int64 array
+        Number of its columns.
+    cross : (depth, K, M) array
+        ``V^T Y / N`` of each layer.
+    kind, first_tile : (depth,) int64 array
+        Which line an activation is (see `Networks`), and the number of its first tile.
+    covariance, gram, xx, unused : (K, K) array
+        Covariance of pre-activations, and sums over units.
+    xd, b, solved : (K, M) array
+        ``X^T D / N``, and scratch for B and F of the module docstring.
+    feedback : (M, K) array
+        ``r sw^2 F^T``.
+    root : (M, M) array
+        ``r sw R^T``.
+    root_pivot : (M,) int64 array
+        Order of its rows.
+    overlap, relative : (K,) array
+        Scratch.
+    residual : (M,) array
+        Scratch.
+    power : (M,) int64 array
+        Binary exponents of the gradients.
+    """
+
+    factor: Any
+    pivot: Any
+    rank: Any
+    cross: Any
+    kind: Any
+    first_tile: Any
+    covariance: Any
+    gram: Any
+    xx: Any
+    unused: Any
+    xd: Any
+    b: Any
+    solved: Any
+    feedback: Any
+    root: Any
+    root_pivot: Any
+    overlap: Any
+    relative: Any
+    residual: Any
+    power: Any
+
+
+def workspace(real: type, inputs: int, outputs: int, depth: int) -> tuple[Ring, Scratch, Matrices]:
+    """Scratch of one thread.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+    inputs, outputs, depth : int
+        Sizes: K, C with M = K C, and the number of layers of the deepest network.
+
+    Returns
+    -------
+    tuple of Ring, Scratch and Matrices
+        About `RING_BYTES`, and (K + M)^2 numbers for each layer; the width does not matter.
+    """
+    columns = inputs * outputs
+    slots = max(1, RING_BYTES // ((inputs + columns) * TILE * np.dtype(real).itemsize))
+
+    def rows(count: int) -> Any:
+        # Finite from the start: what is behind the last unit of a tile is multiplied by zero.
+        return np.zeros((count, TILE), real)
+
+    ring = Ring(np.full(slots, -1), rows(slots * inputs), rows(slots * columns))
+    scratch = Scratch(
+        rows(inputs), rows(inputs), rows(inputs), rows(inputs), rows(inputs), rows(columns),
+        np.empty((4, TILE), np.uint32), np.empty(LANES // 4, real), np.empty(TILE, np.int32),
+    )  # fmt: skip
+    square, mixed = (inputs, inputs), (inputs, columns)
+    matrices = Matrices(
+        np.empty((depth, *square)), np.empty((depth, inputs), np.int64), np.empty(depth, np.int64),
+        np.empty((depth, *mixed)), np.empty(depth, np.int64), np.empty(depth, np.int64),
+        np.empty(square), np.empty(square), np.empty(square), np.empty(square),
+        np.empty(mixed), np.empty(mixed), np.empty(mixed), np.empty((columns, inputs)), np.empty((columns, columns)),
+        np.empty(columns, np.int64), np.empty(inputs), np.empty(inputs), np.empty(columns), np.empty(columns, np.int64),
+    )  # fmt: skip
+    return ring, scratch, matrices
+
+
+class Factor(NamedTuple):
+    """Root of a covariance, see `simnn.device.smallmatrix`.
+
+    Attributes
+    ----------
+    matrix : (K, K) float64 array
+        C, with ``C C^T`` the covariance.
+    pivot : (K,) int64 array
+        Rows in the order of their columns.
+    rank : int
+        Columns that are not zero.
+    """
+
+    matrix: Any
+    pivot: Any
+    rank: Any
+
+
+class Draw(NamedTuple):
+    """What fixes the normals of a layer, and the tree of its inputs.
+
+    Attributes
+    ----------
+    trial, layer : int
+        Counters.
+    key : (2,) uint64 array
+        Words of the seed.
+    order, parent : (K,) int64 array
+        See `simnn.propagation.basis.Basis`.
+    """
+
+    trial: Any
+    layer: Any
+    key: Any
+    order: Any
+    parent: Any
+
+
+class Line(NamedTuple):
+    """Activation of a layer, and the factor of its pre-activations.
+
+    Attributes
+    ----------
+    code : int
+        See `simnn.propagation.kernels.CODES`.
+    up, down : real
+        Slopes of a line with a kink.
+    scale : float
+        Of the pre-activations: a power of two.
+    """
+
+    code: Any
+    up: Any
+    down: Any
+    scale: Any
 
 
 class Routines(NamedTuple):
     """Parts of the sampler bound for one target (see `bind`)."""
 
     activate: Callable[..., Any]
+    difference: Callable[..., Any]
     dot: Callable[..., Any]
     sample: Callable[..., Any]
 
@@ -81,22 +314,337 @@ def bind(target: Target) -> Routines:
     Routines
         ``sample``: the kernel, see `simnn.propagation.simulate`; the others are parts of it, for tests.
     """
-    real, word = target.real, target.word
+    real, word, borrow = target.real, target.word, target.borrow
     philox4x32, _, normal_pair = philox.bind(target)
     pairs, _ = normals.bind(target)
     cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
-    kinked, tanh, erf, sigmoid, hard_tanh, gelu, silu, selu, sin = kernels.bind(target)
+    unfold = basis.bind(target)
+    activate, difference = _bind_activations(target)
+    dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units = _bind_tiles(target)
     tolerance = _PIVOT_ULP * float(np.finfo(real).eps)
-    zero = real(0.0)
     units_stream = philox.UNITS * philox.COLUMNS
     bias_stream = philox.BIAS_INPUT * philox.COLUMNS
 
     @target.routine
-    def activate(code, slope, count, z, h, d):
-        """``h = phi(z)`` and ``d = phi'(z)``; one loop each, so that each vectorises."""
+    def draw_normals(number, start, count, draw, ring, scratch):
+        """Slot of a tile in the ring, its normals drawn if they are not there."""
+        slot = number % ring.tag.shape[0]
+        if ring.tag[slot] == number:
+            return slot
+        ring.tag[slot] = number
+        inputs, columns = scratch.t.shape[0], scratch.u.shape[0]
+        first_x, first_y = slot * inputs, slot * columns
+        for a in range(inputs):
+            x, y = ring.x[first_x + a], ring.y[first_y + a]
+            pairs(start, count, draw.trial, draw.layer, units_stream + a, draw.key, scratch.words, x, y)
+        clear_tail(count, inputs, first_x, ring.x)
+        for m in range(inputs, columns, 2):
+            # More columns than inputs: both normals of a pair are backward ones; an odd last one goes to scratch.
+            y, last = ring.y[first_y + m], ring.y[first_y + m + 1] if m + 1 < columns else scratch.z[0]
+            pairs(start, count, draw.trial, draw.layer, units_stream + m, draw.key, scratch.words, y, last)
+        return slot
+
+    @target.routine
+    def units(number, start, count, draw, factor, line, ring, scratch):
+        """Normals (their slot is returned), activations and derivatives of a tile."""
+        slot = draw_normals(number, start, count, draw, ring, scratch)
+        inputs = scratch.t.shape[0]
+        combine_factor(factor, line.scale, count, ring.x, slot * inputs, True, scratch.t)
+        for step in range(inputs):
+            a = draw.order[step]
+            t, z, v, h, d = scratch.t[a], scratch.z[a], scratch.v[a], scratch.h[a], scratch.d[a]
+            if step == 0:
+                activate(line.code, line.up, line.down, count, t, v, d)
+                if inputs > 1:
+                    for j in range(count):
+                        z[j], h[j] = t[j], v[j]
+            else:
+                z0, h0 = scratch.z[draw.parent[a]], scratch.h[draw.parent[a]]
+                for j in range(count):
+                    z[j] = z0[j] + t[j]
+                activate(line.code, line.up, line.down, count, z, h, d)
+                difference(line.code, line.up, line.down, count, t, z, h, z0, h0, v)
+        clear_tail(count, inputs, 0, scratch.v)
+        return slot
+
+    @target.routine
+    def forward(number, width, draw, factor, line, ring, scratch, xx, vv, vy):
+        """Sums over the units of a layer: normals, activations, activations times backward normals."""
+        clear(xx)
+        clear(vv)
+        clear(vy)
+        inputs, columns = vy.shape
+        silent = 0
+        for start in range(0, width, TILE):
+            count = min(TILE, width - start)
+            slot = units(number + start // TILE, start, count, draw, factor, line, ring, scratch)
+            first_x, first_y = slot * inputs, slot * columns
+            add_gram(ring.x, first_x, ring.x, first_x, True, scratch.lanes, xx)
+            add_gram(scratch.v, 0, scratch.v, 0, True, scratch.lanes, vv)
+            add_gram(scratch.v, 0, ring.y, first_y, False, scratch.lanes, vy)
+            silent += silent_units(scratch.d, count, scratch.silent)
+        finish_gram(xx, width, True)
+        finish_gram(vv, width, True)
+        finish_gram(vy, width, False)
+        return silent / width
+
+    @target.routine
+    def backward(number, width, draw, factor, line, ring, scratch, top, feedback, root, dd, xd):
+        """Sums over the units of a layer: gradients, forward normals times gradients."""
+        clear(dd)
+        clear(xd)
+        inputs, columns = xd.shape
+        u = scratch.u
+        # From the last tile to the first: the newest normals are still in the ring.
+        for start in range((width - 1) // TILE * TILE, -1, -TILE):
+            count = min(TILE, width - start)
+            slot = units(number + start // TILE, start, count, draw, factor, line, ring, scratch)
+            first_x, first_y = slot * inputs, slot * columns
+            if top:
+                for m in range(columns):
+                    row = first_y + m // inputs
+                    for j in range(count):
+                        u[m, j] = ring.y[row, j]
+            else:
+                combine(feedback, count, scratch.v, 0, u)
+                combine_factor(root, 1.0, count, ring.y, first_y, False, u)
+            for m in range(columns):
+                row = m % inputs
+                for j in range(count):
+                    u[m, j] *= scratch.d[row, j]
+            clear_tail(count, columns, 0, u)
+            add_gram(u, 0, u, 0, True, scratch.lanes, dd)
+            add_gram(ring.x, first_x, u, 0, False, scratch.lanes, xd)
+        finish_gram(dd, width, True)
+        finish_gram(xd, width, False)
+
+    @target.routine
+    def finish_gram(total, width, symmetric):
+        """Divide sums over units by their number and fill the upper triangle."""
+        for i in range(total.shape[0]):
+            for j in range(i + 1 if symmetric else total.shape[1]):
+                total[i, j] /= width
+                if symmetric:
+                    total[j, i] = total[i, j]
+
+    @target.routine
+    def copy(source, out):
+        """Copy a small matrix."""
+        for i in range(source.shape[0]):
+            for j in range(source.shape[1]):
+                out[i, j] = source[i, j]
+
+    @target.routine
+    def sandwich(factor, middle, scale, half, out):
+        """``out = scale^2 C M C^T``, by way of ``half = C M``."""
+        size = out.shape[0]
+        for i in range(size):
+            for j in range(factor.rank):
+                entry = 0.0
+                for k in range(factor.rank):
+                    entry += factor.matrix[i, k] * middle[k, j]
+                half[i, j] = entry
+        for i in range(size):
+            for j in range(i + 1):
+                entry = 0.0
+                for k in range(factor.rank):
+                    entry += half[i, k] * factor.matrix[j, k]
+                out[i, j] = scale * scale * entry
+                out[j, i] = out[i, j]
+
+    @target.routine
+    def covariance_of(sw, sb, root, gram, out):
+        """Covariance of pre-activations in the basis; returns its largest diagonal entry."""
+        largest = 0.0
+        for i in range(gram.shape[0]):
+            for j in range(gram.shape[0]):
+                out[i, j] = sw * sw * gram[i, j]
+            if i == root:
+                out[i, i] += sb * sb
+            largest = max(largest, out[i, i])
+        return largest
+
+    @target.routine
+    def kind_of(lines, largest, exponent):
+        """Row of ``lines`` for squared pre-activations up to ``largest * 4^exponent``, and their new exponent."""
+        known = 0.0 < largest < np.inf
+        magnitude = exponent + 0.5 * np.log2(largest) if known else 0.0
+        kind = 1 if magnitude > _FAR else 2 if magnitude < _NEAR else 0
+        if kind == 0 or np.isnan(lines[kind, 0]):
+            return 0, 0
+        return kind, int(np.floor(magnitude))
+
+    @target.routine
+    def line_of(code, lines, kind, exponent):
+        """Activation of a layer whose pre-activations change their exponent by so much."""
+        chosen = code if kind == 0 else kernels.KINKED
+        return Line(chosen, real(lines[kind, 0]), real(lines[kind, 1]), math.ldexp(1.0, int(-exponent)))
+
+    @target.routine
+    def rescale(dd, xd, exponents):
+        """Gradients at unit mean square, to a power of two; adds the powers to ``exponents``."""
+        columns = dd.shape[0]
+        for m in range(columns):
+            if dd[m, m] > 0.0:
+                power = int(np.floor(0.5 * np.log2(dd[m, m])))
+                factor = math.ldexp(1.0, int(-power))
+                exponents[m] += power
+                for i in range(columns):
+                    dd[i, m] *= factor
+                for i in range(columns):
+                    dd[m, i] *= factor
+                for i in range(xd.shape[0]):
+                    xd[i, m] *= factor
+
+    @target.routine
+    def align(order, parent, factor, xd, scale, overlap, alignment):
+        """Pre-activations times gradients, averaged over units, for the input and output of each column."""
+        inputs, columns = xd.shape
+        for m in range(columns):
+            a = m % inputs
+            for i in range(inputs):
+                overlap[i] = 0.0
+                for k in range(factor.rank):
+                    overlap[i] += factor.matrix[i, k] * xd[k, m]
+            total = overlap[a]
+            while parent[a] >= 0:
+                a = parent[a]
+                total += overlap[a]
+            alignment[m] = scale * total
+
+    @target.routine
+    def step_down(sw, sb, width, fan_in, draw, factor, cross, root, xd, b, solved, feedback):
+        """Factors of the step through the weights of a layer: ``feedback`` of V, and ``root`` of Y."""
+        inputs, columns = xd.shape
+        ratio = np.sqrt(width / fan_in)
+        for m in range(columns):
+            w0, w1, w2, w3 = philox4x32(
+                word(0), word(draw.trial), word(draw.layer), word(bias_stream + m), word(draw.key[0]), word(draw.key[1])
+            )
+            y0, _ = normal_pair(w0, w1, w2, w3)
+            for i in range(inputs):
+                b[i, m] = sw * cross[i, m]
+            b[draw.order[0], m] += sb * np.float64(y0) / np.sqrt(fan_in)
+        solve_lower(factor.matrix, factor.pivot, factor.rank, b, solved)
+        for i in range(inputs):
+            for m in range(columns):
+                entry = ratio * xd[i, m]
+                for k in range(root.rank):
+                    entry -= solved[i, k] * root.matrix[m, k]
+                b[i, m] = entry
+        solve_lower_transposed(factor.matrix, factor.pivot, factor.rank, b, solved)
+        for m in range(columns):
+            for i in range(inputs):
+                feedback[m, i] = sw * sw * ratio * solved[i, m]
+            for k in range(columns):
+                root.matrix[m, k] *= sw * ratio
+
+    @target.routine
+    def ascend(c, trial, key, row, networks, results, ring, scratch, matrices, tiles):
+        """Forward sweep of one network; returns the number of the next tile."""
+        sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
+        order, parent, gram, covariance = networks.order, networks.parent, matrices.gram, matrices.covariance
+        overlap, relative, power = matrices.overlap, matrices.relative, results.power[row]
+        copy(networks.gram[c], gram)
+        power[0] = 0
+        unfold(order, parent, gram, results.activation[row, 0], matrices.unused, overlap, relative)
+        for layer in range(networks.depth[c]):
+            largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), order[0], gram, covariance)
+            matrices.rank[layer] = cholesky(
+                covariance, tolerance, matrices.factor[layer], matrices.pivot[layer], matrices.residual
+            )
+            factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
+            kind, power[layer + 1] = kind_of(lines, largest, power[layer])
+            line = line_of(networks.code[c], lines, kind, power[layer + 1] - power[layer])
+            draw = Draw(trial, layer + 1, key, order, parent)
+            results.silent[row, layer] = forward(
+                tiles, widths[layer], draw, factor, line, ring, scratch, matrices.xx, gram, matrices.cross[layer]
+            )
+            sandwich(factor, matrices.xx, line.scale, matrices.unused, covariance)
+            unfold(
+                order, parent, covariance, results.preactivation[row, layer], results.distance[row, layer],
+                overlap, relative,
+            )  # fmt: skip
+            unfold(order, parent, gram, results.activation[row, layer + 1], matrices.unused, overlap, relative)
+            matrices.kind[layer], matrices.first_tile[layer] = kind, tiles
+            tiles += (widths[layer] - 1) // TILE + 1
+        return tiles
+
+    @target.routine
+    def descend(c, trial, key, row, networks, results, ring, scratch, matrices):
+        """Backward sweep of one network."""
+        sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
+        order, parent, powers, xd = networks.order, networks.parent, results.power[row], matrices.xd
+        top, root = networks.depth[c] - 1, Factor(matrices.root, matrices.root_pivot, np.int64(0))
+        for m in range(matrices.power.shape[0]):
+            matrices.power[m] = 0
+        for layer in range(top, -1, -1):
+            factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
+            dd, power = results.gradient[row, layer], powers[layer]
+            line = line_of(networks.code[c], lines, matrices.kind[layer], powers[layer + 1] - power)
+            draw = Draw(trial, layer + 1, key, order, parent)
+            backward(
+                matrices.first_tile[layer], widths[layer], draw, factor, line, ring, scratch, layer == top,
+                matrices.feedback, root, dd, xd,
+            )  # fmt: skip
+            rescale(dd, xd, matrices.power)
+            for m in range(matrices.power.shape[0]):
+                results.gradient_power[row, layer, m] = matrices.power[m]
+            align(order, parent, factor, xd, line.scale, matrices.overlap, results.alignment[row, layer])
+            if layer > 0:
+                rank = cholesky(dd, tolerance, matrices.root, matrices.root_pivot, matrices.residual)
+                root = Factor(matrices.root, matrices.root_pivot, rank)
+                step_down(
+                    sw, math.ldexp(sb, int(-power)), widths[layer], widths[layer - 1], draw, factor,
+                    matrices.cross[layer - 1], root, xd, matrices.b, matrices.solved, matrices.feedback,
+                )  # fmt: skip
+
+    @target.kernel
+    def sample(networks, key, cell, trial, results, ring, scratch, matrices):
+        # Nothing below counts references: its atomic increments took 60 % of the time of a layer of 32 units.
+        n, r, w, s, m = networks, results, ring, scratch, matrices
+        networks = Networks(
+            borrow(n.code), borrow(n.lines), borrow(n.sigma_w), borrow(n.sigma_b), borrow(n.widths), borrow(n.depth),
+            borrow(n.gram), borrow(n.order), borrow(n.parent),
+        )  # fmt: skip
+        results = Results(
+            borrow(r.preactivation), borrow(r.distance), borrow(r.activation), borrow(r.power), borrow(r.gradient),
+            borrow(r.gradient_power), borrow(r.alignment), borrow(r.silent),
+        )  # fmt: skip
+        ring = Ring(borrow(w.tag), borrow(w.x), borrow(w.y))
+        scratch = Scratch(
+            borrow(s.t), borrow(s.z), borrow(s.v), borrow(s.h), borrow(s.d), borrow(s.u), borrow(s.words),
+            borrow(s.lanes), borrow(s.silent),
+        )  # fmt: skip
+        matrices = Matrices(
+            borrow(m.factor), borrow(m.pivot), borrow(m.rank), borrow(m.cross), borrow(m.kind), borrow(m.first_tile),
+            borrow(m.covariance), borrow(m.gram), borrow(m.xx), borrow(m.unused), borrow(m.xd), borrow(m.b),
+            borrow(m.solved), borrow(m.feedback), borrow(m.root), borrow(m.root_pivot), borrow(m.overlap),
+            borrow(m.relative), borrow(m.residual), borrow(m.power),
+        )  # fmt: skip
+        key = borrow(key)
+        tiles, slots = 0, ring.tag.shape[0]
+        for row in range(cell.shape[0]):
+            # Each network starts at the first slot: a small one stays in the cache.
+            tiles = (tiles + slots - 1) // slots * slots
+            tiles = ascend(cell[row], trial[row], key, row, networks, results, ring, scratch, matrices, tiles)
+            descend(cell[row], trial[row], key, row, networks, results, ring, scratch, matrices)
+
+    return Routines(activate, difference, dot, sample)
+
+
+def _bind_activations(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Loops over one tile; one for each activation, so that each vectorises."""
+    kinked, tanh, erf, sigmoid, hard_tanh, gelu, silu, selu, sin = kernels.bind(target)
+    between = kernels.bind_differences(target)
+    d_kinked, d_tanh, d_erf, d_sigmoid, d_hard_tanh, d_gelu, d_silu, d_selu, d_sin = between
+
+    @target.routine
+    def activate(code, up, down, count, z, h, d):
+        """``h = phi(z)`` and ``d = phi'(z)``."""
         if code == kernels.KINKED:
             for i in range(count):
-                h[i], d[i] = kinked(z[i], slope)
+                h[i], d[i] = kinked(z[i], up, down)
         elif code == kernels.TANH:
             for i in range(count):
                 h[i], d[i] = tanh(z[i])
@@ -123,256 +671,129 @@ def bind(target: Target) -> Routines:
                 h[i], d[i] = sin(z[i])
 
     @target.routine
-    def dot(a, b, count, lanes):
-        """Sum of products in a fixed order: strided lanes, then a tree (CUDA blocks can add in the same order)."""
-        for j in range(LANES):
-            lanes[j] = zero
-        whole = count // LANES * LANES
-        for start in range(0, whole, LANES):
-            for j in range(LANES):
-                lanes[j] += a[start + j] * b[start + j]
-        for j in range(count - whole):
-            lanes[j] += a[whole + j] * b[whole + j]
-        width = LANES // 2
-        while width > 0:
-            for j in range(width):
-                lanes[j] += lanes[width + j]
-            width //= 2
-        return np.float64(lanes[0])
+    def difference(code, up, down, count, t, z, h, z0, h0, v):
+        """``v = phi(z) - phi(z0)`` for ``t = z - z0``."""
+        if code == kernels.KINKED:
+            for i in range(count):
+                v[i] = d_kinked(t[i], z[i], h[i], z0[i], h0[i], up, down)
+        elif code == kernels.TANH:
+            for i in range(count):
+                v[i] = d_tanh(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.ERF:
+            for i in range(count):
+                v[i] = d_erf(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.SIGMOID:
+            for i in range(count):
+                v[i] = d_sigmoid(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.HARD_TANH:
+            for i in range(count):
+                v[i] = d_hard_tanh(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.GELU:
+            for i in range(count):
+                v[i] = d_gelu(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.SILU:
+            for i in range(count):
+                v[i] = d_silu(t[i], z[i], h[i], z0[i], h0[i])
+        elif code == kernels.SELU:
+            for i in range(count):
+                v[i] = d_selu(t[i], z[i], h[i], z0[i], h0[i])
+        else:
+            for i in range(count):
+                v[i] = d_sin(t[i], z[i], h[i], z0[i], h0[i])
+
+    return activate, difference
+
+
+def _bind_tiles(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Linear algebra over the units of one tile."""
+    real = target.real
+    zero = real(0.0)
+
+    @target.device
+    def chain(a, i, b, j, k):
+        """Sum of the products of units k, k + LANES, ..., in sequence."""
+        partial = a[i, k] * b[j, k]
+        for step in range(1, TILE // LANES):
+            partial += a[i, step * LANES + k] * b[j, step * LANES + k]
+        return partial
+
+    @target.device
+    def dot(a, i, b, j, lanes):
+        """Product of row i of a and row j of b in a fixed order: LANES chains, and a tree that adds them.
+
+        The order is one that blocks of a CUDA grid can keep. All of a row is used, so what is behind the last unit of
+        a tile must be zero in one of the two. Written out like this, chains stay in registers: 25 ns, not 100.
+        """
+        for k in range(16):
+            lanes[k] = (chain(a, i, b, j, k) + chain(a, i, b, j, k + 32)) + (
+                chain(a, i, b, j, k + 16) + chain(a, i, b, j, k + 48)
+            )
+        even = ((lanes[0] + lanes[8]) + (lanes[4] + lanes[12])) + ((lanes[2] + lanes[10]) + (lanes[6] + lanes[14]))
+        odd = ((lanes[1] + lanes[9]) + (lanes[5] + lanes[13])) + ((lanes[3] + lanes[11]) + (lanes[7] + lanes[15]))
+        return np.float64(even + odd)
 
     @target.routine
-    def clear(count, rows):
-        """Zero the first ``count`` entries of each row (a slice assignment costs seconds of compilation)."""
-        for a in range(rows.shape[0]):
-            row = rows[a]
-            for j in range(count):
-                row[j] = 0.0
+    def clear_tail(count, rows, first, matrix):
+        """Zero what is behind the last unit of a tile, in that many rows."""
+        for i in range(first, first + rows):
+            # A view, since an index that might be negative makes the compiler scatter.
+            tail = matrix[i, count:]
+            for j in range(tail.shape[0]):
+                tail[j] = zero
 
     @target.routine
-    def combine(factor, lower, scale, count, x, z):
-        """Add ``scale * factor x`` to ``z``, both (K, units); ``lower``: the factor is triangular."""
-        size = factor.shape[0]
-        for a in range(size):
-            for b in range(a + 1 if lower else size):
-                coefficient = real(scale * factor[a, b])
-                row, source = z[a], x[b]
-                for j in range(count):
-                    row[j] += coefficient * source[j]
+    def clear(matrix):
+        """Zero a matrix (a slice assignment costs seconds of compilation)."""
+        for i in range(matrix.shape[0]):
+            for j in range(matrix.shape[1]):
+                matrix[i, j] = 0.0
+
+    @target.routine
+    def add_row(coefficient, x, i, fresh, count, z, j):
+        """``z_j += coefficient x_i`` for rows of a tile; ``fresh``: instead of what z holds."""
+        c = real(coefficient)
+        if fresh:
+            for k in range(count):
+                z[j, k] = c * x[i, k]
+        else:
+            for k in range(count):
+                z[j, k] += c * x[i, k]
+
+    @target.routine
+    def combine(matrix, count, x, first, z):
+        """``z = matrix x``, of rows ``first, ...`` of x."""
+        for i in range(matrix.shape[0]):
+            for k in range(matrix.shape[1]):
+                add_row(matrix[i, k], x, first + k, k == 0, count, z, i)
+
+    @target.routine
+    def combine_factor(factor, scale, count, x, first, fresh, z):
+        """``z = scale C x``, or added to it unless ``fresh``; a row of C ends at its own column."""
+        for position in range(factor.pivot.shape[0]):
+            i = factor.pivot[position]
+            for k in range(min(position + 1, factor.rank)):
+                add_row(scale * factor.matrix[i, k], x, first + k, fresh and k == 0, count, z, i)
+            if fresh and factor.rank == 0:
+                add_row(0.0, x, first, True, count, z, i)
+
+    @target.routine
+    def add_gram(a, first_a, b, first_b, symmetric, lanes, total):
+        """Add ``a b^T`` over the units of a tile to ``total``."""
+        for i in range(total.shape[0]):
+            for j in range(i + 1 if symmetric else total.shape[1]):
+                total[i, j] += dot(a, first_a + i, b, first_b + j, lanes)
 
     @target.routine
     def silent_units(d, count, silent):
         """Number of units whose derivative vanishes for every input."""
         for j in range(count):
-            silent[j] = 1
-        for a in range(d.shape[0]):
-            row = d[a]
+            silent[j] = 1 if d[0, j] == zero else 0
+        for a in range(1, d.shape[0]):
             for j in range(count):
-                silent[j] = silent[j] if row[j] == zero else 0
+                silent[j] = silent[j] if d[a, j] == zero else 0
         total = 0
         for j in range(count):
             total += silent[j]
         return total
 
-    @target.routine
-    def units(start, count, trial, layer, key, factor, code, slope, tile):
-        """Normals, pre-activations, activations and derivatives of one tile."""
-        for a in range(tile.x.shape[0]):
-            pairs(start, count, trial, layer, units_stream + a, key, tile.words, tile.x[a], tile.y[a])
-        clear(count, tile.z)
-        combine(factor, True, 1.0, count, tile.x, tile.z)
-        for a in range(tile.x.shape[0]):
-            activate(code, slope, count, tile.z[a], tile.h[a], tile.d[a])
-
-    @target.routine
-    def add_gram(a, b, symmetric, count, lanes, total):
-        """Add ``a b^T`` over the units of a tile to the (K, K) ``total``."""
-        size = a.shape[0]
-        for i in range(size):
-            for j in range(i + 1 if symmetric else size):
-                total[i, j] += dot(a[i], b[j], count, lanes)
-
-    @target.routine
-    def finish_gram(total, width, symmetric):
-        """Divide sums over units by their number and fill the upper triangle."""
-        size = total.shape[0]
-        for i in range(size):
-            for j in range(i + 1 if symmetric else size):
-                total[i, j] /= width
-                if symmetric:
-                    total[j, i] = total[i, j]
-
-    @target.routine
-    def sandwich(factor, middle, out):
-        """``out = C M C^T`` for a lower factor C."""
-        size = factor.shape[0]
-        for i in range(size):
-            for j in range(i + 1):
-                entry = 0.0
-                for k in range(i + 1):
-                    for m in range(j + 1):
-                        entry += factor[i, k] * middle[k, m] * factor[j, m]
-                out[i, j] = entry
-                out[j, i] = entry
-
-    @target.routine
-    def unit_diagonal(gram, unit, scale):
-        """``unit``: the Gram matrix scaled to unit diagonal; ``scale``: root of the diagonal, zero where silent."""
-        size = gram.shape[0]
-        for i in range(size):
-            scale[i] = np.sqrt(gram[i, i])
-        for i in range(size):
-            for j in range(size):
-                product = scale[i] * scale[j]
-                unit[i, j] = gram[i, j] / product if product > 0.0 else 0.0
-
-    @target.routine
-    def backward_factors(sw, sb, width, trial, layer, key, factor, cross, xd, root, b, feedback):
-        """The transposed matrix F of the backward step through the weights of ``layer`` (module docstring)."""
-        size = factor.shape[0]
-        for j in range(size):
-            pair = philox4x32(word(0), word(trial), word(layer), word(bias_stream + j), word(key[0]), word(key[1]))
-            y0, _ = normal_pair(pair[0], pair[1], pair[2], pair[3])
-            for i in range(size):
-                b[i, j] = sw * cross[i, j] + sb * y0 / np.sqrt(width)
-        solve_lower(factor, b)
-        for i in range(size):
-            for k in range(size):
-                entry = xd[i, k]
-                for m in range(k + 1):
-                    entry -= b[i, m] * root[k, m]
-                feedback[i, k] = entry
-        solve_lower_transposed(factor, feedback)
-        for i in range(size):
-            for k in range(i):
-                feedback[i, k], feedback[k, i] = feedback[k, i], feedback[i, k]
-
-    @target.routine
-    def forward(code, slope, width, trial, layer, key, factor, tile, xx, hh, hy):
-        """Sums over the units of a layer: normals, activations, activations times backward normals."""
-        size = xx.shape[0]
-        clear(size, xx)
-        clear(size, hh)
-        clear(size, hy)
-        silent = 0
-        for start in range(0, width, TILE):
-            count = min(TILE, width - start)
-            units(start, count, trial, layer, key, factor, code, slope, tile)
-            add_gram(tile.x, tile.x, True, count, tile.lanes, xx)
-            add_gram(tile.h, tile.h, True, count, tile.lanes, hh)
-            add_gram(tile.h, tile.y, False, count, tile.lanes, hy)
-            silent += silent_units(tile.d, count, tile.silent)
-        finish_gram(xx, width, True)
-        finish_gram(hh, width, True)
-        finish_gram(hy, width, False)
-        return silent / width
-
-    @target.routine
-    def backward(code, slope, sw, width, trial, layer, key, top, factor, feedback, root, tile, dd, xd):
-        """Sums over the units of a layer: gradients, forward normals times gradients."""
-        size = dd.shape[0]
-        clear(size, dd)
-        clear(size, xd)
-        for start in range(0, width, TILE):
-            count = min(TILE, width - start)
-            units(start, count, trial, layer, key, factor, code, slope, tile)
-            # From here on z holds the gradient u with respect to the activations, and d that of z.
-            clear(count, tile.z)
-            if top:
-                for i in range(size):
-                    for j in range(count):
-                        tile.z[i, j] = tile.y[0, j]
-            else:
-                combine(feedback, False, sw * sw, count, tile.h, tile.z)
-                combine(root, True, sw, count, tile.y, tile.z)
-            for i in range(size):
-                u, delta = tile.z[i], tile.d[i]
-                for j in range(count):
-                    delta[j] *= u[j]
-            add_gram(tile.d, tile.d, True, count, tile.lanes, dd)
-            add_gram(tile.x, tile.d, False, count, tile.lanes, xd)
-        finish_gram(dd, width, True)
-        finish_gram(xd, width, False)
-
-    @target.kernel
-    def sample(
-        codes, slopes, sigma_w, sigma_b, widths, depths, key, cell, trial,
-        preactivation, activation, gradient, silent_fraction,
-    ):  # fmt: skip
-        size, depth = activation.shape[2], preactivation.shape[1]
-        tile = Tile(
-            np.empty((size, TILE), real), np.empty((size, TILE), real), np.empty((size, TILE), real),
-            np.empty((size, TILE), real), np.empty((size, TILE), real),
-            np.empty((4, TILE), np.uint32), np.empty(LANES, real), np.empty(TILE, np.int32),
-        )  # fmt: skip
-        factors, crosses = np.empty((depth, size, size)), np.empty((depth, size, size))
-        covariance, sums, b = np.empty((size, size)), np.empty((size, size)), np.empty((size, size))
-        root, feedback = np.empty((size, size)), np.empty((size, size))
-        step, scale = np.empty(size), np.empty(size)
-        for t in range(cell.shape[0]):
-            c = cell[t]
-            code, slope, width, depth, sw, sb = (
-                codes[c],
-                real(slopes[c]),
-                widths[c],
-                depths[c],
-                sigma_w[c],
-                sigma_b[c],
-            )
-
-            for layer in range(depth):
-                for i in range(size):
-                    for j in range(size):
-                        covariance[i, j] = sw * sw * activation[t, layer, i, j] + sb * sb
-                factor, hh = factors[layer], activation[t, layer + 1]
-                cholesky(covariance, tolerance, factor)
-                silent_fraction[t, layer] = forward(
-                    code, slope, width, trial[t], layer + 1, key, factor, tile, sums, hh, crosses[layer]
-                )
-                sandwich(factor, sums, preactivation[t, layer])
-
-            for i in range(size):
-                scale[i] = 1.0
-            for layer in range(depth - 1, -1, -1):
-                top, factor, dd = layer == depth - 1, factors[layer], gradient[t, layer]
-                backward(
-                    code,
-                    slope,
-                    sw,
-                    width,
-                    trial[t],
-                    layer + 1,
-                    key,
-                    top,
-                    factor,
-                    feedback,
-                    root,
-                    tile,
-                    dd,
-                    sums,
-                )
-                # Gradients are carried at unit mean square, so that no depth underflows float32.
-                unit_diagonal(dd, covariance, step)
-                for i in range(size):
-                    for j in range(size):
-                        dd[i, j] *= scale[i] * scale[j]
-                        sums[i, j] = sums[i, j] / step[j] if step[j] > 0.0 else 0.0
-                for i in range(size):
-                    scale[i] *= step[i]
-                if layer > 0:
-                    cholesky(covariance, tolerance, root)
-                    backward_factors(
-                        sw,
-                        sb,
-                        width,
-                        trial[t],
-                        layer + 1,
-                        key,
-                        factor,
-                        crosses[layer - 1],
-                        sums,
-                        root,
-                        b,
-                        feedback,
-                    )
-
-    return Routines(activate, dot, sample)
+    return dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units

@@ -25,8 +25,8 @@ def _bind(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
     activate = sampler.bind(target).activate
 
     @target.kernel
-    def activate_units(code, slope, z, h, d):  # type: ignore[no-untyped-def]
-        activate(code, slope, z.shape[0], z, h, d)
+    def activate_units(code, up, down, z, h, d):  # type: ignore[no-untyped-def]
+        activate(code, up, down, z.shape[0], z, h, d)
 
     return activate_units, normals.bind(target).fill
 
@@ -54,16 +54,17 @@ class _Layers:
     def weights(self, layer: int, fan_in: int) -> Matrix:
         if self.given is not None:
             return np.ascontiguousarray(self.given[layer], self.dtype)
-        shape = (self.network.width, fan_in)
+        shape = (self.network.layers[layer], fan_in)
         return self.normals(layer, philox.WEIGHTS, shape, self.network.sigma_w / np.sqrt(fan_in))
 
     def biases(self, layer: int) -> Matrix:
-        return self.normals(layer, philox.BIASES, (self.network.width,), self.network.sigma_b)
+        return self.normals(layer, philox.BIASES, (self.network.layers[layer],), self.network.sigma_b)
 
 
 def sample(
     network: Network,
     inputs: Matrix,
+    outputs: int,
     trial: int,
     key: NDArray[np.uint64],
     dtype: Any,
@@ -79,6 +80,8 @@ def sample(
         What is simulated.
     inputs : (K, n_in) array
         Input patterns.
+    outputs : int
+        Number of output gradients.
     trial : int
         Number of the trial.
     key : (2,) uint64 array
@@ -94,29 +97,39 @@ def sample(
     """
     activate = _bind(cpu(dtype))[0]
     layers = _Layers(network, trial, key, dtype, given)
-    code, slope = kernels.code_and_slope(network.activation)
+    form, widths = kernels.form(network.activation), network.layers
+    up, down = (dtype(slope) for slope in form.line)
 
     h: Matrix = np.ascontiguousarray(inputs.T, dtype)
     grams.activation[row, 0] = _gram(h)
-    slopes = []
-    for layer in range(network.depth):
+    derivatives, preactivations = [], []
+    for layer in range(len(widths)):
         z = layers.weights(layer, len(h)) @ h + layers.biases(layer)[:, None]
         h, d = np.empty_like(z), np.empty_like(z)
-        activate(code, dtype(slope), z.reshape(-1), h.reshape(-1), d.reshape(-1))
-        slopes.append(d)
+        activate(form.code, up, down, z.reshape(-1), h.reshape(-1), d.reshape(-1))
+        derivatives.append(d)
+        preactivations.append(z)
         grams.preactivation[row, layer] = _gram(z)
+        grams.distance[row, layer] = _distances(z)
         grams.activation[row, layer + 1] = _gram(h)
         grams.silent[row, layer] = np.mean(np.all(d == 0.0, axis=1))
 
-    output_gradient = layers.normals(network.depth, philox.OUTPUT_GRADIENT, (network.width,), 1.0)
-    u = np.repeat(output_gradient[:, None], inputs.shape[0], axis=1)
-    for layer in range(network.depth - 1, -1, -1):
-        delta = slopes[layer] * u
+    count = inputs.shape[0]
+    output_gradients = layers.normals(len(widths), philox.OUTPUT_GRADIENT, (widths[-1], outputs), 1.0)
+    u = np.repeat(output_gradients, count, axis=1)
+    for layer in range(len(widths) - 1, -1, -1):
+        delta = np.tile(derivatives[layer], outputs) * u
         grams.gradient[row, layer] = _gram(delta)
+        grams.alignment[row, layer] = np.mean(np.tile(preactivations[layer], outputs) * delta, axis=0, dtype=np.float64)
         if layer > 0:
-            u = layers.weights(layer, network.width).T @ delta
+            u = layers.weights(layer, widths[layer - 1]).T @ delta
 
 
 def _gram(columns: Matrix) -> NDArray[np.float64]:
     wide = columns.astype(np.float64)
     return wide.T @ wide / len(wide)
+
+
+def _distances(columns: Matrix) -> NDArray[np.float64]:
+    wide = columns.astype(np.float64)
+    return np.array([np.mean(np.square(wide.T - column), axis=1) for column in wide.T])

@@ -13,6 +13,9 @@ from simnn.propagation import activations
 MAX_INPUTS = 64
 """Largest number of inputs that are followed together."""
 
+MAX_GRADIENTS = 1024
+"""Largest number of inputs times outputs."""
+
 
 def _not_bool(value: Any) -> Any:
     if isinstance(value, bool):
@@ -22,6 +25,7 @@ def _not_bool(value: Any) -> Any:
 
 _Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 _Integer = Annotated[int, BeforeValidator(_not_bool)]
+_Width = Annotated[_Integer, Field(ge=1, le=2**31 - 1)]
 
 
 class _Strict(BaseModel):
@@ -47,15 +51,23 @@ class Network(_Strict):
         Overlap of two inputs of equal length; None for one input.
     input_length : float
         Mean square of the components of an input.
+    widths : tuple of int or None
+        Units of each hidden layer where they differ; then width and depth say nothing. Not swept.
     """
 
     activation: Annotated[str, BeforeValidator(lambda name: str(activations.parse(name)))] = "tanh"
     sigma_w: Annotated[_Number, Field(ge=0.0)] = 1.0
     sigma_b: Annotated[_Number, Field(ge=0.0)] = 0.0
-    width: Annotated[_Integer, Field(ge=1, le=2**31 - 1)] = 1000
+    width: _Width = 1000
     depth: Annotated[_Integer, Field(ge=1, le=2**24)] = 50
     correlation: Annotated[_Number, Field(ge=-1.0, le=1.0)] | None = None
     input_length: Annotated[_Number, Field(ge=0.0)] = 1.0
+    widths: Annotated[tuple[_Width, ...], Field(min_length=1)] | None = None
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return (self.width,) * self.depth if self.widths is None else self.widths
 
 
 class Run(_Strict):
@@ -81,6 +93,8 @@ class Run(_Strict):
         Where kernels run.
     dtype : {"float32", "float64"}
         Precision of the units; sums over units are finished in float64.
+    outputs : int
+        Independent output gradients that are followed backwards.
     keep_trials : bool
         Whether the dataset has one entry for each trial instead of mean and standard error.
     """
@@ -94,13 +108,14 @@ class Run(_Strict):
     normalization: None = None
     backend: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
+    outputs: Annotated[_Integer, Field(ge=1, le=MAX_GRADIENTS)] = 1
     keep_trials: bool = False
 
 
-SWEPT = tuple(Network.model_fields)
+SWEPT = tuple(name for name in Network.model_fields if name != "widths")
 """Parameters that may be a scalar or a sequence."""
 
-PARAMETERS = (*SWEPT, *Run.model_fields)
+PARAMETERS = (*Network.model_fields, *Run.model_fields)
 """All parameters of ``simulate`` that are plain values."""
 
 
@@ -172,8 +187,12 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         if name not in PARAMETERS:
             raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
     run = _checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
-    given = {name: value for name, value in parameters.items() if name in SWEPT}
-    axes = {name: _axis(name, value) for name, value in given.items() if _is_sequence(value)}
+    given = {name: value for name, value in parameters.items() if name in Network.model_fields}
+    if given.get("widths") is not None:
+        for name in ("width", "depth"):
+            if name in given:
+                raise ValueError(f"{name}: {given[name]!r} is not allowed together with widths, one for each layer")
+    axes = {name: _axis(name, value) for name, value in given.items() if name in SWEPT and _is_sequence(value)}
     fixed = _checked(Network, {name: value for name, value in given.items() if name not in axes})
     networks = tuple(fixed.model_copy(update=point) for point in _points(axes))
     if run.first_trial + run.trials > 2**32:
@@ -205,7 +224,7 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweep(parameters)
-    scalars = plan.networks[0].model_dump() | plan.run.model_dump()
+    scalars = plan.networks[0].model_dump(mode="json") | plan.run.model_dump()
     return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}
 
 
@@ -224,12 +243,13 @@ def memory(plan: Sweep, inputs: int) -> int:
     int
         Bytes of the results, and of the largest weight matrix of a dense run.
     """
-    depth = max(network.depth for network in plan.networks)
+    depth = max(len(network.layers) for network in plan.networks)
     kept = plan.run.trials if plan.run.keep_trials else 4
-    grams = 3 * (depth + 1) * inputs * inputs * 8
+    columns = inputs * plan.run.outputs
+    grams = (depth + 1) * (3 * inputs * inputs + 2 * columns * columns) * 8
     results = math.prod((len(plan.networks), kept, grams))
     if plan.run.method != "dense":
         return results
-    width = max(network.width for network in plan.networks)
+    width = max(max(network.layers) for network in plan.networks)
     itemsize = 4 if plan.run.dtype == "float32" else 8
-    return results + width * (width + 6 * inputs * depth) * itemsize
+    return results + width * (width + 6 * columns * depth) * itemsize

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from simnn._startup import collector_paused
 from simnn.propagation import model
-from simnn.propagation.model import MAX_INPUTS, Sweep
+from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from simnn.propagation.basis import Basis
     from simnn.propagation.observables import Grams
 
     Indices = NDArray[np.intp]
@@ -40,6 +41,8 @@ _LONG_NAMES = {
     "layer": "hidden layer, from 1",
     "input": "input",
     "other_input": "other input",
+    "output": "output",
+    "other_output": "other output",
 }
 
 
@@ -69,6 +72,8 @@ def simulate(
     correlation: ArrayLike | None = None,
     input_length: ArrayLike = 1.0,
     inputs: ArrayLike | None = None,
+    widths: Sequence[int] | None = None,
+    outputs: int = 1,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -102,6 +107,11 @@ def simulate(
         Mean square of the components of an input.
     inputs : (K, n_in) array_like, optional
         Input patterns, 1 <= K <= 64. In law only their Gram matrix matters.
+    widths : sequence of int, optional
+        Units of each hidden layer where they differ, instead of ``width`` and ``depth``; not swept.
+    outputs : int
+        Number C of independent output gradients, K C <= 1024. With more than one, statistics of gradients and the
+        tangent kernel have a dimension ``output``.
     trials : int
         Random networks for each point of the sweep.
     first_trial : int
@@ -120,8 +130,8 @@ def simulate(
     backend : {"auto", "cpu", "cuda"}
         Where kernels run.
     dtype : {"float32", "float64"}
-        Precision of the units. Inputs whose overlap is within 1e-6 (float32) or 2e-15 (float64) of 1 are treated
-        as collinear.
+        Precision of the units. Distances between inputs keep their digits however close two inputs come;
+        overlaps of *gradients* within 1e-6 (float32) or 2e-15 (float64) of 1 are treated as 1.
     keep_trials : bool
         Keep a ``trial`` dimension instead of mean and standard error.
     progress : bool, optional
@@ -133,11 +143,12 @@ def simulate(
         Dimensions: the parameters given as sequences, in the order given, ``trial`` if kept, then those of each
         statistic. All values are dimensionless float64.
 
-        ``length`` (..., layer, input), ``correlation`` (..., layer, input, other_input),
-        ``activation_length`` (..., layer, input), ``gradient_norm`` (..., layer, input),
-        ``gradient_correlation`` (..., layer, input, other_input), ``weight_gradient_norm`` (..., layer, input),
-        ``dead_fraction`` (..., layer) and ``ntk`` (..., input, other_input), each with ``<name>_stderr`` unless
-        trials are kept. The overlap with a vanished vector is NaN in its trial, and left out of the mean.
+        ``length``, ``log_length``, ``activation_length`` (..., layer, input), ``correlation`` and ``decorrelation`` =
+        1 - correlation (..., layer, input, other_input), ``gradient_norm``, ``log_gradient_norm``,
+        ``gradient_alignment``, ``weight_gradient_norm`` (..., layer, input), ``gradient_correlation`` (..., layer,
+        input, other_input), ``dead_fraction`` (..., layer) and ``ntk`` (..., input, other_input), each with
+        ``<name>_stderr`` unless trials are kept. The overlap with a vanished vector, and the logarithm of its length,
+        are NaN in their trial, and left out of the mean. Lengths beyond float64 are inf or 0; their logarithms are not.
 
     Raises
     ------
@@ -190,15 +201,20 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     weights = _check_weights(matrices, patterns, plan, given)
     if plan.run.backend == "cuda":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    grams = _input_grams(plan, patterns)
-    _check_memory(model.memory(plan, grams.shape[-1]))
+    count = len(patterns) if patterns is not None else 1 if plan.networks[0].correlation is None else 2
+    if count * plan.run.outputs > MAX_GRADIENTS:
+        raise ValueError(
+            f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
+            f"inputs times outputs should be at most {MAX_GRADIENTS}"
+        )
+    _check_memory(model.memory(plan, count))
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
 
-        dense = plan.run.method == "dense"
-        sampler = _dense(plan, grams, patterns, weights) if dense else _conditional(plan, grams)
-    values = _collect(plan, grams.shape[-1], sampler, progress)
-    return _dataset(plan, grams.shape[-1], values)
+        bases, dense = _bases(plan, patterns), plan.run.method == "dense"
+        sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
+    values = _collect(plan, count, sampler, progress)
+    return _dataset(plan, count, values)
 
 
 def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np.float64] | None:
@@ -226,18 +242,18 @@ def _check_weights(
     if plan.run.method != "dense" or patterns is None or len(plan.networks) > 1:
         raise ValueError("weights: matrices are allowed only with method='dense', inputs given, and nothing swept")
     weights = [np.asarray(matrix, np.float64) for matrix in matrices]
-    network, fan_in = plan.networks[0], patterns.shape[1]
-    if len(weights) != network.depth:
+    layers, fan_in = plan.networks[0].layers, patterns.shape[1]
+    if len(weights) != len(layers):
         raise ValueError(
-            f"weights: {len(weights)} matrices are not allowed: depth={network.depth} needs one for each layer"
+            f"weights: {len(weights)} matrices are not allowed: depth={len(layers)} needs one for each layer"
         )
-    for layer, matrix in enumerate(weights, start=1):
-        if matrix.shape != (network.width, fan_in) or not np.all(np.isfinite(matrix)):
+    for layer, (matrix, width) in enumerate(zip(weights, layers, strict=True), start=1):
+        if matrix.shape != (width, fan_in) or not np.all(np.isfinite(matrix)):
             raise ValueError(
                 f"weights: the matrix of layer {layer}, shape {matrix.shape}, is not allowed: "
-                f"should be finite and of shape {(network.width, fan_in)}"
+                f"should be finite and of shape {(width, fan_in)}"
             )
-        fan_in = network.width
+        fan_in = width
     return weights
 
 
@@ -250,18 +266,13 @@ def _check_memory(needed: int) -> None:
         )
 
 
-def _input_grams(plan: Sweep, patterns: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Gram matrices of the inputs, divided by their dimension, one for each network: (cells, K, K)."""
+def _bases(plan: Sweep, patterns: NDArray[np.float64] | None) -> "list[Basis]":
+    """Basis of the inputs of each network."""
+    from simnn.propagation.basis import Basis
+
     if patterns is not None:
-        return np.broadcast_to(
-            patterns @ patterns.T / patterns.shape[1], (len(plan.networks), len(patterns), len(patterns))
-        )
-    grams = []
-    for network in plan.networks:
-        c = network.correlation
-        unit = np.eye(1) if c is None else np.array([[1.0, c], [c, 1.0]])
-        grams.append(network.input_length * unit)
-    return np.array(grams)
+        return [Basis.of_patterns(patterns)] * len(plan.networks)
+    return [Basis.of_pair(network.input_length, network.correlation) for network in plan.networks]
 
 
 def _key(seed: int) -> NDArray[np.uint64]:
@@ -272,30 +283,42 @@ def _real(plan: Sweep) -> Any:
     return np.float32 if plan.run.dtype == "float32" else np.float64
 
 
+def _widths(plan: Sweep) -> NDArray[np.int64]:
+    """Units of each layer, (cells, deepest); shallower networks repeat their last layer."""
+    deepest = max(len(network.layers) for network in plan.networks)
+    rows = [network.layers + network.layers[-1:] * (deepest - len(network.layers)) for network in plan.networks]
+    return np.array(rows, np.int64)
+
+
 def _column(plan: Sweep, name: str, dtype: type) -> NDArray[Any]:
     return np.array([getattr(network, name) for network in plan.networks], dtype)
 
 
-def _conditional(plan: Sweep, grams: NDArray[np.float64]) -> "Sampler":
+def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     """The compiled sampler for tasks of this sweep."""
     from simnn.device.targets import cpu
     from simnn.propagation import cpu as sampler
     from simnn.propagation import kernels
 
     sample = sampler.bind(cpu(_real(plan))).sample
-    functions = [kernels.code_and_slope(network.activation) for network in plan.networks]
-    code = np.array([code for code, _ in functions], np.int64)
-    slope = np.array([slope for _, slope in functions], np.float64)
-    sigma_w, sigma_b = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
-    width, depth = _column(plan, "width", np.int64), _column(plan, "depth", np.int64)
-    key = _key(plan.run.seed)
+    forms = [kernels.form(network.activation) for network in plan.networks]
+    networks = sampler.Networks(
+        code=np.array([form.code for form in forms], np.int64),
+        lines=np.array([[form.line, form.far, form.near] for form in forms], np.float64),
+        sigma_w=_column(plan, "sigma_w", np.float64),
+        sigma_b=_column(plan, "sigma_b", np.float64),
+        widths=_widths(plan),
+        depth=np.array([len(network.layers) for network in plan.networks], np.int64),
+        gram=np.array([basis.gram for basis in bases]),
+        order=bases[0].order,
+        parent=bases[0].parent,
+    )
+    inputs, key = len(bases[0].order), _key(plan.run.seed)
 
     def run(cell: "Indices", trial: "Indices", batch: "Grams") -> None:
-        batch.activation[:, 0] = grams[cell]
-        sample(
-            code, slope, sigma_w, sigma_b, width, depth, key, cell, trial,
-            batch.preactivation, batch.activation, batch.gradient, batch.silent,
-        )  # fmt: skip
+        scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1])
+        results = sampler.Results(*(getattr(batch, name) for name in sampler.Results._fields))
+        sample(networks, key, cell, trial, results, *scratch)
 
     return run
 
@@ -307,7 +330,7 @@ def _next_size(size: int, seconds: float, most: int) -> int:
 
 def _dense(
     plan: Sweep,
-    grams: NDArray[np.float64],
+    bases: "list[Basis]",
     patterns: NDArray[np.float64] | None,
     weights: list[NDArray[np.float64]] | None,
 ) -> "Sampler":
@@ -319,8 +342,8 @@ def _dense(
     def run(cell: "Indices", trial: "Indices", batch: "Grams") -> None:
         for row in range(len(cell)):
             network = plan.networks[cell[row]]
-            x = _patterns(grams[cell[row]]) if patterns is None else patterns
-            dense.sample(network, x, int(trial[row]), key, dtype, batch, row, weights)
+            x = _patterns(bases[cell[row]].gram) if patterns is None else patterns
+            dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, batch, row, weights)
 
     return run
 
@@ -333,13 +356,13 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     from simnn.propagation.observables import Grams
 
     total = len(plan.networks) * plan.run.trials
-    deepest = max(network.depth for network in plan.networks)
-    most = max(1, _SLICE_BYTES // (32 * (deepest + 1) * inputs * inputs))
+    deepest = _widths(plan).shape[1]
+    most = max(1, _SLICE_BYTES // (32 * (deepest + 1) * (inputs * plan.run.outputs) ** 2))
 
     def run(first: int, size: int) -> "tuple[Indices, Indices, Grams, float]":
         task = np.arange(first, min(first + size, total))
         cell, trial = task // plan.run.trials, task % plan.run.trials
-        batch = Grams.empty(len(task), deepest, inputs)
+        batch = Grams.empty(len(task), deepest, inputs, plan.run.outputs)
         start = time.perf_counter()
         sampler(cell, trial + plan.run.first_trial, batch)
         return cell, trial, batch, time.perf_counter() - start
@@ -363,9 +386,10 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
 
 
 def _patterns(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """K patterns of K components with this Gram matrix; Gaussian weights see nothing else of them."""
+    """Patterns of K components with this Gram matrix of root and difference; Gaussian weights see nothing else."""
     values, vectors = np.linalg.eigh(gram * len(gram))
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), np.float64)
+    columns = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.asarray(np.cumsum(columns, axis=0), np.float64)
 
 
 def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None) -> dict[str, NDArray[np.float64]]:
@@ -373,11 +397,12 @@ def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
     from simnn.device import moments
     from simnn.device.targets import cpu
     from simnn.progress import track
-    from simnn.propagation.observables import DESCRIPTIONS, observe
+    from simnn.propagation.observables import DESCRIPTIONS, dimensions, observe
 
-    cells, trials = len(plan.networks), plan.run.trials
-    sizes = {"layer": max(network.depth for network in plan.networks), "input": inputs, "other_input": inputs}
-    shapes = {name: tuple(sizes[dim] for dim in dims) for name, (dims, _) in DESCRIPTIONS.items()}
+    cells, trials, outputs, widths = len(plan.networks), plan.run.trials, plan.run.outputs, _widths(plan)
+    sizes = {"layer": widths.shape[1], "input": inputs, "other_input": inputs}
+    sizes |= {"output": outputs, "other_output": outputs}
+    shapes = {name: tuple(sizes[dim] for dim in dimensions(name, outputs)) for name in DESCRIPTIONS}
     columns = int(sum(np.prod(shape) for shape in shapes.values()))
     sigma_w, sigma_b = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
     add = moments.bind(cpu(np.float64))
@@ -386,7 +411,7 @@ def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
     mean, deviation = np.zeros((cells, columns)), np.zeros((cells, columns))
     with track(cells * trials, "network", progress) as advance:
         for cell, trial, grams in _slices(plan, inputs, sampler):
-            statistics = observe(grams, sigma_w[cell], sigma_b[cell])
+            statistics = observe(grams, sigma_w[cell], sigma_b[cell], widths[cell], outputs)
             rows = np.concatenate([values.reshape(len(cell), -1) for values in statistics.values()], axis=1)
             if kept is not None:
                 kept[cell, trial] = rows
@@ -417,20 +442,22 @@ def _split(
 def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -> "xr.Dataset":
     import xarray as xr
 
-    from simnn.propagation.observables import DESCRIPTIONS
+    from simnn.propagation.observables import DESCRIPTIONS, dimensions
 
     renamed = {"correlation": "input_correlation"}
     coordinates: dict[str, Any] = {renamed.get(name, name): list(axis) for name, axis in plan.axes.items()}
     lead = tuple(coordinates)
     if plan.run.keep_trials:
         coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
-    coordinates["layer"] = np.arange(1, max(network.depth for network in plan.networks) + 1)
+    coordinates["layer"] = np.arange(1, max(len(network.layers) for network in plan.networks) + 1)
     coordinates["input"] = coordinates["other_input"] = np.arange(inputs)
+    if plan.run.outputs > 1:
+        coordinates["output"] = coordinates["other_output"] = np.arange(plan.run.outputs)
     sizes = tuple(len(coordinates[dim]) for dim in lead)
     variables = {}
     for name, array in values.items():
         statistic = name.removesuffix("_stderr")
-        dims, description = DESCRIPTIONS[statistic]
+        dims, description = dimensions(statistic, plan.run.outputs), DESCRIPTIONS[statistic][1]
         label = f"standard error of the mean of {statistic}" if name != statistic else description
         trial = ("trial",) if plan.run.keep_trials else ()
         variables[name] = (
@@ -441,7 +468,9 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
     dataset = xr.Dataset(variables, coordinates)
     for coordinate in coordinates:
         dataset[coordinate].attrs = {"long_name": _LONG_NAMES[coordinate], "units": "1"}
-    fixed = {name: value for name, value in plan.networks[0].model_dump().items() if name not in plan.axes}
+    fixed = {name: value for name, value in plan.networks[0].model_dump(mode="json").items() if name not in plan.axes}
+    for name in ("width", "depth") if plan.networks[0].widths is not None else ("widths",):
+        del fixed[name]
     run = plan.run.model_dump()
     dataset.attrs = {
         "title": "Signal propagation in deep random networks",

@@ -8,6 +8,9 @@ A study is one module of this package and one block of ``config.yaml``. The modu
     Text of the report. The caption may refer to any parameter of the block, as ``{width}`` or ``{trials}``.
 ``simulate(**parameters) -> xarray.Dataset``
     Optional; by default the model's own ``simulate``. Swept parameters must become dimensions.
+``validate(parameters) -> dict``
+    Optional, for a study whose ``simulate`` takes parameters that the model does not have; by default the model's own
+    ``validate``, whose contract it shares.
 ``compare(dataset) -> xarray.Dataset``
     Adds theory to the gathered dataset.
 ``claims(dataset) -> list of Claim``

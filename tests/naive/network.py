@@ -26,57 +26,90 @@ ACTIVATIONS = {
 }
 
 
-def random_network(rng, width, fan_in, depth, sigma_w, sigma_b):
+def random_network(rng, widths, fan_in, sigma_w, sigma_b):
     """Weights and biases of the hidden layers, standard parametrisation."""
-    sizes = [fan_in] + [width] * depth
+    sizes = [fan_in, *widths]
     weights = [rng.normal(0.0, sigma_w / np.sqrt(a), (b, a)) for a, b in itertools.pairwise(sizes)]
-    return weights, [rng.normal(0.0, sigma_b, width) for _ in range(depth)]
+    return weights, [rng.normal(0.0, sigma_b, width) for width in widths]
 
 
-def statistics(inputs, weights, biases, output_gradient, activation, sigma_w, sigma_b):
-    """Every observable of `simnn.propagation.simulate` for one network; inputs are (K, n_in)."""
+def statistics(inputs, weights, biases, output_gradients, activation, sigma_w, sigma_b):
+    """Every observable of `simnn.propagation.simulate` for one network.
+
+    Inputs are (K, n_in), output gradients (N, C); with a single output the dimensions of outputs are dropped.
+    """
     phi, derivative = ACTIVATIONS[activation]
     h, z = [inputs.T], []
     for matrix, bias in zip(weights, biases, strict=True):
         z.append(matrix @ h[-1] + bias[:, None])
         h.append(phi(z[-1]))
     deltas = [None] * len(weights)
-    u = np.repeat(output_gradient[:, None], len(inputs), axis=1)
+    u = np.repeat(output_gradients[:, None, :], len(inputs), axis=1)  # (units, input, output)
     for l in reversed(range(len(weights))):
-        deltas[l] = derivative(z[l]) * u
-        u = weights[l].T @ deltas[l]
-    return {
-        "length": np.array([np.mean(a**2, axis=0) for a in z]),
-        "correlation": np.array([_overlap(a) for a in z]),
-        "activation_length": np.array([np.mean(a**2, axis=0) for a in h[1:]]),
-        "gradient_norm": np.array([np.mean(a**2, axis=0) for a in deltas]),
-        "gradient_correlation": np.array([_overlap(a) for a in deltas]),
-        "weight_gradient_norm": np.array(
-            [
-                [np.mean(np.outer(d[:, k], a[:, k]) ** 2) for k in range(len(inputs))]
-                for d, a in zip(deltas, h[:-1], strict=True)
-            ]
-        ),
-        "dead_fraction": np.array([np.mean(np.all(derivative(a) == 0.0, axis=1)) for a in z]),
-        "ntk": tangent_kernel(h, deltas, sigma_w, sigma_b),
-    }
+        deltas[l] = derivative(z[l])[:, :, None] * u
+        u = np.einsum("ij,ikc->jkc", weights[l], deltas[l])
+    with np.errstate(divide="ignore"):
+        found = {
+            "length": np.array([np.mean(a**2, axis=0) for a in z]),
+            "log_length": np.array([np.log(np.mean(a**2, axis=0)) for a in z]),
+            "correlation": np.array([_overlap(a) for a in z]),
+            "decorrelation": np.array([1.0 - _overlap(a) for a in z]),
+            "activation_length": np.array([np.mean(a**2, axis=0) for a in h[1:]]),
+            "gradient_norm": np.array([np.mean(a**2, axis=0) for a in deltas]),
+            "log_gradient_norm": np.array([np.log(np.mean(a**2, axis=0)) for a in deltas]),
+            "gradient_correlation": np.array([_overlaps(a) for a in deltas]),
+            "gradient_alignment": np.array(
+                [np.mean(a[:, :, None] * d, axis=0) for a, d in zip(z, deltas, strict=True)]
+            ),
+            "weight_gradient_norm": np.array(
+                [
+                    np.mean(np.square(np.einsum("ikc,jk->ijkc", d, a)), axis=(0, 1))
+                    for d, a in zip(deltas, h[:-1], strict=True)
+                ]
+            ),
+            "dead_fraction": np.array([np.mean(np.all(derivative(a) == 0.0, axis=1)) for a in z]),
+            "ntk": tangent_kernel(h, deltas, sigma_w, sigma_b),
+        }
+    for name in OUTPUT_AXES if output_gradients.shape[1] == 1 else ():
+        found[name] = found[name].squeeze(OUTPUT_AXES[name])
+    return found
+
+
+OUTPUT_AXES = {
+    "gradient_norm": (-1,),
+    "log_gradient_norm": (-1,),
+    "gradient_correlation": (-2, -1),
+    "gradient_alignment": (-1,),
+    "weight_gradient_norm": (-1,),
+    "ntk": (-2, -1),
+}
 
 
 def tangent_kernel(h, deltas, sigma_w, sigma_b):
-    """Sum of the Gram matrices of explicit gradients with respect to every NTK parameter."""
+    """Gram matrix of explicit gradients with respect to every NTK parameter, (K, K, C, C)."""
+    inputs, outputs = deltas[0].shape[1:]
     width = len(h[-1])
-    total = 0.0
-    for delta, below in zip(deltas, h[:-1], strict=True):
-        # f = sigma_w / sqrt(N) g . h^L: its gradient at z^l is sigma_w / sqrt(N) delta.
-        output = sigma_w / np.sqrt(width) * delta
-        weight_gradients = [
-            sigma_w / np.sqrt(len(below)) * np.outer(output[:, k], below[:, k]).ravel() for k in range(delta.shape[1])
-        ]
-        bias_gradients = sigma_b * output.T
-        parameters = np.concatenate([np.array(weight_gradients), bias_gradients], axis=1)
-        total = total + parameters @ parameters.T
-    readout = np.concatenate([sigma_w / np.sqrt(width) * h[-1].T, np.full((h[-1].shape[1], 1), sigma_b)], axis=1)
-    return total + readout @ readout.T
+    rows = []
+    for k in range(inputs):
+        for c in range(outputs):
+            # f = sigma_w / sqrt(N) g . h^L: its gradient at z^l is sigma_w / sqrt(N) delta.
+            gradients = [sigma_w / np.sqrt(width) * delta[:, k, c] for delta in deltas]
+            parts = [
+                np.outer(gradient, sigma_w / np.sqrt(len(below)) * below[:, k]).ravel()
+                for gradient, below in zip(gradients, h[:-1], strict=True)
+            ]
+            readout = np.zeros((outputs, width + 1))
+            readout[c] = [*(sigma_w / np.sqrt(width) * h[-1][:, k]), sigma_b]
+            rows.append(np.concatenate([*parts, *(sigma_b * gradient for gradient in gradients), readout.ravel()]))
+    parameters = np.array(rows).reshape(inputs, outputs, -1)
+    return np.einsum("kcp,ldp->klcd", parameters, parameters)
+
+
+def _overlaps(deltas):
+    """(K, K, C, C) overlaps of gradients."""
+    columns = deltas.reshape(len(deltas), -1)
+    inputs, outputs = deltas.shape[1:]
+    return _overlap(columns).reshape(inputs, outputs, inputs, outputs).transpose(0, 2, 1, 3)
 
 
 def _overlap(columns):

@@ -68,6 +68,7 @@ def test_the_committed_schema_is_that_of_the_models():
         ("studies: {a: {study: no.such.module, trials: 3}}", ("studies.a", "'no.such.module'", "phase_diagram")),
         ("studies: {a: {study: os.path, trials: 3}}", ("studies.a", "os.path", "no study")),
         ("studies: {a: {study: .., trials: 3}}", ("studies.a.study", "'..'", "pattern")),
+        ("studies: {relu_bias: {trials: 3, model: {width: 3}}}", ("relu_bias", "width", "unknown", "law")),
         ("studies: {nothing: {trials: 3}}", ("'nothing'", "phase_diagram")),
         ("studies: [1", ("flow sequence",)),
         ("- 1", ("studies",)),

@@ -14,10 +14,11 @@ from scipy import special, stats
 
 from simnn import propagation
 from simnn.device import targets
-from simnn.propagation import cpu, kernels
+from simnn.propagation import basis, cpu, kernels, observables
 from tests.naive import network as naive
 
-STATISTICS = list(naive.statistics(np.ones((1, 1)), [np.ones((1, 1))], [np.ones(1)], np.ones(1), "tanh", 1.0, 1.0))
+ONE = np.ones((1, 1))
+STATISTICS = list(naive.statistics(ONE, [ONE], [np.ones(1)], ONE, "tanh", 1.0, 1.0))
 
 # The suite makes about 200 comparisons of distributions: 5e-9 each keeps its false alarms below 1e-6.
 FALSE_ALARM = 5e-9
@@ -33,20 +34,20 @@ def identical(a, b):
 # --- exactness in law -------------------------------------------------------------------------------------------
 
 
-def naive_sample(activation, trials, width, depth, sigma_w, sigma_b, inputs, seed):
+def naive_sample(activation, trials, widths, sigma_w, sigma_b, inputs, seed, outputs=1):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(trials):
-        weights, biases = naive.random_network(rng, width, inputs.shape[1], depth, sigma_w, sigma_b)
-        gradient = rng.standard_normal(width)
+        weights, biases = naive.random_network(rng, widths, inputs.shape[1], sigma_w, sigma_b)
+        gradient = rng.standard_normal((widths[-1], outputs))
         rows.append(naive.statistics(inputs, weights, biases, gradient, activation, sigma_w, sigma_b))
     return {name: np.array([row[name] for row in rows]) for name in STATISTICS}
 
 
 def scalars(values):
     """Scalar statistics that cover layers, inputs, pairs, and the coupling of forward and backward."""
+    log_length, log_gradient = values["log_length"], values["log_gradient_norm"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_length, log_gradient = np.log(values["length"]), np.log(values["gradient_norm"])
         log_weight = np.log(values["weight_gradient_norm"])
         product, ratio = log_length[:, -1, 0] * log_gradient[:, 0, 0], log_length[:, -1, 0] - log_gradient[:, 0, 0]
     return {
@@ -61,6 +62,7 @@ def scalars(values):
         "ntk off the diagonal": values["ntk"][:, 0, 1],
         "forward times backward": product,
         "forward minus backward": ratio,
+        "alignment": values["gradient_alignment"][:, 0, 1],
         "dead": values["dead_fraction"][:, -1],
     }
 
@@ -74,12 +76,12 @@ def smallest_p(ours, theirs):
 
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 7))
-SIZES = {"width": 16, "depth": 4}
+WIDTHS = (16,) * 4
 
 
 def ours(activation, method, sigma_w, sigma_b, trials, **more):
     dataset = propagation.simulate(
-        activation=activation, sigma_w=sigma_w, sigma_b=sigma_b, **SIZES, inputs=INPUTS, trials=trials, seed=3,
+        activation=activation, sigma_w=sigma_w, sigma_b=sigma_b, widths=WIDTHS, inputs=INPUTS, trials=trials, seed=3,
         method=method, keep_trials=True, **more,
     )  # fmt: skip
     return {name: dataset[name].values for name in STATISTICS}
@@ -90,14 +92,14 @@ def ours(activation, method, sigma_w, sigma_b, trials, **more):
 @pytest.mark.parametrize("activation", list(naive.ACTIVATIONS))
 def test_conditional_sampler_has_the_law_of_the_naive_network(activation):
     sigma_w, sigma_b = (1.3, 0.4) if activation != "sigmoid" else (4.0, 0.4)
-    theirs = naive_sample(activation, 4000, **SIZES, sigma_w=sigma_w, sigma_b=sigma_b, inputs=INPUTS, seed=1)
+    theirs = naive_sample(activation, 4000, WIDTHS, sigma_w=sigma_w, sigma_b=sigma_b, inputs=INPUTS, seed=1)
     p, name = smallest_p(ours(activation, "conditional", sigma_w, sigma_b, 4000), theirs)
     assert p > FALSE_ALARM, name
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dense_sampler_has_the_law_of_the_naive_network(dtype):
-    theirs = naive_sample("tanh", 4000, **SIZES, sigma_w=1.3, sigma_b=0.4, inputs=INPUTS, seed=2)
+    theirs = naive_sample("tanh", 4000, WIDTHS, sigma_w=1.3, sigma_b=0.4, inputs=INPUTS, seed=2)
     p, name = smallest_p(ours("tanh", "dense", 1.3, 0.4, 4000, dtype=dtype), theirs)
     assert p > FALSE_ALARM, name
 
@@ -113,7 +115,7 @@ def test_planted_independence_of_forward_and_backward_is_caught():
     # The joint law matters: shuffling one against the other must be seen (their correlation is about 0.4).
     a = ours("relu", "conditional", np.sqrt(2.0), 0.0, 20_000)
     shuffled = {name: values.copy() for name, values in a.items()}
-    shuffled["gradient_norm"] = np.roll(a["gradient_norm"], 1, axis=0)
+    shuffled["log_gradient_norm"] = np.roll(a["log_gradient_norm"], 1, axis=0)
     assert smallest_p(a, shuffled)[0] < FALSE_ALARM
 
 
@@ -197,13 +199,13 @@ def test_a_planted_error_of_two_percent_in_the_theory_is_caught():
 @pytest.mark.parametrize("activation", list(naive.ACTIVATIONS))
 def test_given_weights_give_the_statistics_of_the_naive_network(activation):
     rng = np.random.default_rng(4)
-    weights, biases = naive.random_network(rng, 12, 7, 3, 1.5, 0.0)
+    weights, biases = naive.random_network(rng, (12,) * 3, 7, 1.5, 0.0)
     ds = propagation.simulate(
         activation=activation, sigma_w=1.5, width=12, depth=3, inputs=INPUTS, method="dense", weights=weights,
         trials=2, dtype="float64", keep_trials=True,
     )  # fmt: skip
     # Forward statistics do not depend on the drawn output gradient.
-    expected = naive.statistics(INPUTS, weights, biases, np.ones(12), activation, 1.5, 0.0)
+    expected = naive.statistics(INPUTS, weights, biases, np.ones((12, 1)), activation, 1.5, 0.0)
     for name in ("length", "correlation", "activation_length", "dead_fraction"):
         np.testing.assert_allclose(ds[name][0], expected[name], rtol=1e-12, atol=1e-14, err_msg=name)
     # Backward, the map from output gradient to gradient_norm is fixed by the matrices: compare its average.
@@ -254,17 +256,21 @@ def test_different_seeds_give_different_networks():
 
 
 @pytest.mark.parametrize("real", [np.float32, np.float64])
-def test_plain_python_and_compiled_samplers_are_the_same_bits(real):
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
+    form, tree = kernels.form(activation), basis.Basis.of_pair(1.0, 0.4)
+    widths = (9, 5)
+    networks = cpu.Networks(
+        np.array([form.code]), np.array([[form.line, form.far, form.near]]), np.array([1.5]), np.array([0.2]),
+        np.array([widths]), np.array([2]), tree.gram[None], tree.order, tree.parent,
+    )  # fmt: skip
+
     def run(target):
-        depth, inputs = 2, 2
-        shape = (1, depth, inputs, inputs)
-        out = [np.zeros(shape), np.zeros((1, depth + 1, inputs, inputs)), np.zeros(shape), np.zeros((1, depth))]
-        out[1][0, 0] = [[1.0, 0.4], [0.4, 1.0]]
-        cpu.bind(target).sample(
-            np.array([kernels.TANH]), np.zeros(1), np.array([1.5]), np.array([0.2]), np.array([9]), np.array([depth]),
-            np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3]), *out,
-        )  # fmt: skip
-        return out
+        out = observables.Grams.empty(1, 2, 2, 2)
+        results = cpu.Results(*(getattr(out, name) for name in cpu.Results._fields))
+        key, cell, trial = np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3])
+        cpu.bind(target).sample(networks, key, cell, trial, results, *cpu.workspace(real, 2, 2, 2))
+        return results
 
     for plain, compiled in zip(run(targets.python(real)), run(targets.strict(real)), strict=True):
         np.testing.assert_array_equal(plain, compiled)

@@ -28,6 +28,14 @@ SMALL = {
         "activation": ["relu", "sigmoid"], "sigma_w": [0.5773502692, 1.0, 1.4142135624], "sigma_b": 0.0, "width": 400,
         "depth": 16, "input_length": 1.0, "trials": 60, "seed": 4,
     },
+    "relu_bias": {
+        "law": ["gaussian", "uniform", "laplace", "rademacher", "spike"], "bias": list(np.linspace(-3.0, 3.0, 61)),
+        "trials": 20_000, "seed": 5,
+    },
+    "circle_kernel": {
+        "activation": ["linear", "relu", "erf"], "depth": [1, 2], "points": 32, "sigma_w": 1.4142135624, "width": 64,
+        "trials": 60, "dtype": "float64", "seed": 6,
+    },
     "finite_width": {
         "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [10, 100], "depth": [5, 10],
         "trials": 1000, "seed": 5,
