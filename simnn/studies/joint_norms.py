@@ -20,17 +20,17 @@ TITLE = "Joint law of forward and backward norms"
 CAPTION = (
     "Squared norms of the last signal and of the first gradient in critical ReLU networks without biases, widths "
     "{width}, depths {depth}. (a) Networks (dots) at the width and depth named above, and the mean log gradient in "
-    "each tenth of the log signal. (b) Pearson (filled) and rank (open) correlation of the logarithms; dotted: 1/5, "
-    "what the shared active units alone would give. (c) Mean product of the norms, 1 if they were independent. "
-    "(d) Largest difference, over networks, between z . dL/dz of a layer and of the last one, relative to |z| |dL/dz|: "
-    "nothing but rounding. Lines: exact scalar recursion (a, b) and exact moments (c). Points: {trials} networks, with "
-    "standard errors. Claims: SIG2."
+    "each tenth of the log signal. (b) Pearson (filled, solid) and rank (open, dashed) correlation of the logarithms; "
+    "dotted: 1/5, what the shared active units alone would give. (c) Mean product of the norms, 1 if they were "
+    "independent. (d) Largest difference, over networks, between z . dL/dz of a layer and of the last one, relative to "
+    "|z| |dL/dz|: nothing but rounding. Lines: exact scalar recursion (a, b) and exact moments (c). Points: {trials} "
+    "networks, with standard errors. Claims: SIG2."
 )
 
 HOMOGENEOUS = {"relu": 2.0, "leaky_relu(0.2)": 2.0 / 1.04, "linear": 1.0}
 """Activations with ``phi(a z) = a phi(z)`` for a > 0, and their critical ``sigma_w^2``."""
 
-_RECURSION_TRIALS = 100_000
+_RECURSION_TRIALS = 50_000
 _TENTHS = 10
 _BLOCKS = 50
 """Blocks of networks whose scatter gives the standard error of a correlation."""
@@ -64,9 +64,10 @@ def simulate(**parameters: Any) -> "xr.Dataset":
     for i, width in enumerate(axes["width"]):
         for j, depth in enumerate(axes["depth"]):
             networks = propagation.simulate(**parameters, width=width, depth=depth, keep_trials=True).isel(input=0)
+            signal = networks.activation_length.isel(layer=-1)
+            norms[0, i, j] = np.log(signal.where(signal > 0.0))
             # A gradient ~ N(0, I) at the activations counts the active units of the last layer: half of them.
-            pair = networks.activation_length.isel(layer=-1), 2.0 * networks.gradient_norm.isel(layer=0)
-            norms[:, i, j] = [np.log(norm.where(norm > 0.0)) for norm in pair]
+            norms[1, i, j] = networks.log_gradient_norm.isel(layer=0) + np.log(2.0)
         for k, (activation, variance) in enumerate(HOMOGENEOUS.items()):
             other = {"activation": activation, "sigma_w": np.sqrt(variance), "dtype": "float64"}
             networks = propagation.simulate(**parameters | other, width=width, depth=deepest, keep_trials=True)
