@@ -78,7 +78,7 @@ def test_arrows_of_the_design_point_one_way():
         for path in sorted((ROOT / "simnn" / room).rglob("*.py")):
             for other in others:
                 assert f"simnn.{other}" not in re.sub(r"`[^`]*`", "", path.read_text()), f"{path} knows {other}"
-    for name in ("theory.py", "expectations.py"):
+    for name in ("theory.py", "expectations.py", "finite_width.py"):
         text = (ROOT / "simnn/propagation" / name).read_text()
         assert "simnn.device" not in text
         assert "kernels" not in re.findall(r"^(?:from|import) .*$", text, re.MULTILINE)

@@ -21,7 +21,8 @@ SINGLE_COLUMN, DOUBLE_COLUMN = 3.4, 7.0
 COLORS: list[str] = seaborn.color_palette("colorblind").as_hex()
 """Colour-blind safe cycle."""
 
-_MARKERS = "osD^vP"
+MARKERS = "osD^vP"
+"""Markers in the order of `COLORS`, for readers without colour."""
 
 
 @contextlib.contextmanager
@@ -63,7 +64,7 @@ def theory_and_simulation(
     every : int
         Draw one point in so many, where all of them would hide the line.
     """
-    marker = _MARKERS[COLORS.index(color) % len(_MARKERS)] if color in COLORS else "o"
+    marker = MARKERS[COLORS.index(color) % len(MARKERS)] if color in COLORS else "o"
     ax.plot(x, theory, color=color)
     x, mean, stderr = (np.asarray(values)[::every] for values in (x, mean, stderr))
     ax.errorbar(x, mean, yerr=stderr, fmt=marker, color=color, label=label)

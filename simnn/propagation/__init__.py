@@ -8,10 +8,11 @@ from simnn.propagation.simulate import simulate
 if TYPE_CHECKING:
     # mypy does not see a submodule otherwise
     import simnn.propagation.dead_units as dead_units  # noqa: PLR0402
+    import simnn.propagation.finite_width as finite_width  # noqa: PLR0402
     import simnn.propagation.linear_products as linear_products  # noqa: PLR0402
     import simnn.propagation.theory as theory  # noqa: PLR0402
 
-__all__ = ["dead_units", "linear_products", "simulate", "theory"]
+__all__ = ["dead_units", "finite_width", "linear_products", "simulate", "theory"]
 
 
 def __getattr__(name: str) -> Any:

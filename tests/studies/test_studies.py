@@ -41,6 +41,18 @@ SMALL = {
         "activation": ["relu", "leaky_relu(0.1)"], "width": [2, 4], "depth": 8, "trials": 2000, "seed": 5,
     },
     "linear_stacks": {"width": [10, 40], "depth": [1, 2, 4], "trials": 60, "seed": 6},
+    "finite_width": {
+        "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [10, 100], "depth": [5, 10],
+        "trials": 1000, "seed": 5,
+    },
+    "ntk_fluctuations": {
+        "activation": ["relu", "tanh"], "sigma_b": 0.2236067977, "correlation": 0.3, "width": [32, 64],
+        "depth": [1, 4, 8], "trials": 2000, "seed": 6,
+    },
+    "joint_norms": {
+        "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [20, 100], "depth": [5, 10],
+        "trials": 2000, "seed": 7,
+    },
 }  # fmt: skip
 
 
