@@ -9,7 +9,7 @@ as any that the tree has to resolve, and distances between inputs are sums along
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,27 +90,36 @@ class Basis:
         return cls(np.arange(2), np.array([-1, 0]), gram)
 
 
+class Unfolding(NamedTuple):
+    """Functions of one target (see `bind`)."""
+
+    unfold: Callable[..., Any]
+    decorrelate: Callable[..., Any]
+
+
 @functools.cache
-def bind(target: Target) -> Callable[..., Any]:
+def bind(target: Target) -> Unfolding:
     """Bind the way back from the basis for a target.
 
     Parameters
     ----------
     target : Target
-        Where the function runs.
+        Where the functions run.
 
     Returns
     -------
-    callable
-        ``unfold(order, parent, basis_gram, gram, distance, overlap, relative)``: Gram matrix and squared distances of
-        the inputs from the Gram matrix of the basis; the last two are (K,) scratch. O(K^2).
+    Unfolding
+        ``unfold(order, parent, basis_gram, gram, distance, excess, overlap, relative)``: from the Gram matrix of the
+        basis, that of the inputs, their squared distances, and the differences ``|a|^2 - |b|^2`` of their squared
+        lengths, all (K, K); the last two arguments are (K,) scratch. O(K^2).
+        ``decorrelate(gram, distance, excess, out)``: 1 - c of all pairs, NaN where one has no length.
     """
 
     @target.routine
-    def unfold(order, parent, basis_gram, gram, distance, overlap, relative):  # type: ignore[no-untyped-def]
+    def unfold(order, parent, basis_gram, gram, distance, excess, overlap, relative):  # type: ignore[no-untyped-def]
         root = order[0]
         gram[root, root] = basis_gram[root, root]
-        distance[root, root] = 0.0
+        distance[root, root] = excess[root, root] = 0.0
         for step in range(1, order.shape[0]):
             child = order[step]
             near = parent[child]
@@ -128,6 +137,7 @@ def bind(target: Target) -> Callable[..., Any]:
                 relative[parent[a]] = relative[a] - basis_gram[a, child]
                 a = parent[a]
             length = basis_gram[child, child]
+            longer = 2.0 * overlap[near] + length
             for i in range(step):
                 a = order[i]
                 if np.isnan(relative[a]):
@@ -135,7 +145,19 @@ def bind(target: Target) -> Callable[..., Any]:
                 gram[a, child] = gram[child, a] = gram[a, near] + overlap[a]
                 gap = max(distance[a, near] - 2.0 * relative[a] + length, 0.0)
                 distance[a, child] = distance[child, a] = gap
-            gram[child, child] = gram[near, near] + 2.0 * overlap[near] + length
-            distance[child, child] = 0.0
+                excess[a, child] = excess[a, near] - longer
+                excess[child, a] = -excess[a, child]
+            gram[child, child] = gram[near, near] + longer
+            distance[child, child] = excess[child, child] = 0.0
 
-    return unfold
+    @target.routine
+    def decorrelate(gram, distance, excess, out):  # type: ignore[no-untyped-def]
+        # |a - b|^2 = (|a| - |b|)^2 + 2 |a| |b| (1 - c), and |a| - |b| from |a|^2 - |b|^2.
+        for i in range(gram.shape[0]):
+            for j in range(gram.shape[0]):
+                a, b = np.sqrt(gram[i, i]), np.sqrt(gram[j, j])
+                longer = excess[i, j] / (a + b) if a + b > 0.0 else 0.0
+                value = (distance[i, j] - longer * longer) / (2.0 * a * b) if a * b > 0.0 else np.nan
+                out[i, j] = min(max(value, 0.0), 2.0) if value == value else value
+
+    return Unfolding(unfold, decorrelate)

@@ -82,7 +82,7 @@ class Results(NamedTuple):
     """Arrays of `simnn.propagation.observables.Grams`, in its order."""
 
     preactivation: Any
-    distance: Any
+    decorrelation: Any
     activation: Any
     power: Any
     gradient: Any
@@ -159,8 +159,10 @@ class Matrices(NamedTuple):
         ``V^T Y / N`` of each layer.
     kind, first_tile : (depth,) int64 array
         Which line an activation is (see `Networks`), and the number of its first tile.
-    covariance, gram, xx, unused : (K, K) array
+    covariance, gram, xx : (K, K) array
         Covariance of pre-activations, and sums over units.
+    distance, excess : (K, K) array
+        Squared distances, and differences of squared lengths.
     xd, b, solved : (K, M) array
         ``X^T D / N``, and scratch for B and F of the module docstring.
     feedback : (M, K) array
@@ -186,7 +188,8 @@ class Matrices(NamedTuple):
     covariance: Any
     gram: Any
     xx: Any
-    unused: Any
+    distance: Any
+    excess: Any
     xd: Any
     b: Any
     solved: Any
@@ -232,7 +235,7 @@ def workspace(real: type, inputs: int, outputs: int, depth: int, stop: Any) -> t
     matrices = Matrices(
         np.empty((depth, *square)), np.empty((depth, inputs), np.int64), np.empty(depth, np.int64),
         np.empty((depth, *mixed)), np.empty(depth, np.int64), np.empty(depth, np.int64),
-        np.empty(square), np.empty(square), np.empty(square), np.empty(square),
+        np.empty(square), np.empty(square), np.empty(square), np.empty(square), np.empty(square),
         np.empty(mixed), np.empty(mixed), np.empty(mixed), np.empty((columns, inputs)), np.empty((columns, columns)),
         np.empty(columns, np.int64), np.empty(inputs), np.empty(inputs), np.empty(columns), np.empty(columns, np.int64),
     )  # fmt: skip
@@ -323,7 +326,7 @@ def bind(target: Target) -> Routines:
     philox4x32, _, normal_pair = philox.bind(target)
     pairs, _ = normals.bind(target)
     cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
-    unfold = basis.bind(target)
+    unfold, decorrelate = basis.bind(target)
     activate, difference = _bind_activations(target)
     dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units = _bind_tiles(target)
     tolerance = _PIVOT_ULP * float(np.finfo(real).eps)
@@ -553,10 +556,11 @@ def bind(target: Target) -> Routines:
         """Forward sweep of one network; returns the number of the next tile."""
         sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
         order, parent, gram, covariance = networks.order, networks.parent, matrices.gram, matrices.covariance
-        overlap, relative, power = matrices.overlap, matrices.relative, results.power[row]
+        distance, excess, power = matrices.distance, matrices.excess, results.power[row]
+        overlap, relative = matrices.overlap, matrices.relative
         copy(networks.gram[c], gram)
         power[0] = 0
-        unfold(order, parent, gram, results.activation[row, 0], matrices.unused, overlap, relative)
+        unfold(order, parent, gram, results.activation[row, 0], distance, excess, overlap, relative)
         for layer in range(networks.depth[c]):
             largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), order[0], gram, covariance)
             matrices.rank[layer] = cholesky(
@@ -569,12 +573,10 @@ def bind(target: Target) -> Routines:
             results.silent[row, layer] = forward(
                 tiles, widths[layer], draw, factor, line, ring, scratch, matrices.xx, gram, matrices.cross[layer]
             )
-            sandwich(factor, matrices.xx, line.scale, matrices.unused, covariance)
-            unfold(
-                order, parent, covariance, results.preactivation[row, layer], results.distance[row, layer],
-                overlap, relative,
-            )  # fmt: skip
-            unfold(order, parent, gram, results.activation[row, layer + 1], matrices.unused, overlap, relative)
+            sandwich(factor, matrices.xx, line.scale, distance, covariance)
+            unfold(order, parent, covariance, results.preactivation[row, layer], distance, excess, overlap, relative)
+            decorrelate(results.preactivation[row, layer], distance, excess, results.decorrelation[row, layer])
+            unfold(order, parent, gram, results.activation[row, layer + 1], distance, excess, overlap, relative)
             matrices.kind[layer], matrices.first_tile[layer] = kind, tiles
             tiles += (widths[layer] - 1) // TILE + 1
         return tiles
@@ -617,7 +619,7 @@ def bind(target: Target) -> Routines:
             borrow(n.gram), borrow(n.order), borrow(n.parent),
         )  # fmt: skip
         results = Results(
-            borrow(r.preactivation), borrow(r.distance), borrow(r.activation), borrow(r.power), borrow(r.gradient),
+            borrow(r.preactivation), borrow(r.decorrelation), borrow(r.activation), borrow(r.power), borrow(r.gradient),
             borrow(r.gradient_power), borrow(r.alignment), borrow(r.silent),
         )  # fmt: skip
         ring = Ring(borrow(w.tag), borrow(w.x), borrow(w.y))
@@ -627,9 +629,9 @@ def bind(target: Target) -> Routines:
         )  # fmt: skip
         matrices = Matrices(
             borrow(m.factor), borrow(m.pivot), borrow(m.rank), borrow(m.cross), borrow(m.kind), borrow(m.first_tile),
-            borrow(m.covariance), borrow(m.gram), borrow(m.xx), borrow(m.unused), borrow(m.xd), borrow(m.b),
-            borrow(m.solved), borrow(m.feedback), borrow(m.root), borrow(m.root_pivot), borrow(m.overlap),
-            borrow(m.relative), borrow(m.residual), borrow(m.power),
+            borrow(m.covariance), borrow(m.gram), borrow(m.xx), borrow(m.distance), borrow(m.excess), borrow(m.xd),
+            borrow(m.b), borrow(m.solved), borrow(m.feedback), borrow(m.root), borrow(m.root_pivot),
+            borrow(m.overlap), borrow(m.relative), borrow(m.residual), borrow(m.power),
         )  # fmt: skip
         key = borrow(key)
         tiles, slots = 0, ring.tag.shape[0]

@@ -115,7 +115,7 @@ def sample(
         derivatives.append(d)
         preactivations.append(z)
         grams.preactivation[row, layer] = _gram(z)
-        grams.distance[row, layer] = _distances(z)
+        grams.decorrelation[row, layer] = _decorrelation(z)
         grams.activation[row, layer + 1] = _gram(h)
         grams.silent[row, layer] = np.mean(np.all(d == 0.0, axis=1))
 
@@ -137,6 +137,9 @@ def _gram(columns: Matrix) -> NDArray[np.float64]:
     return wide.T @ wide / len(wide)
 
 
-def _distances(columns: Matrix) -> NDArray[np.float64]:
-    wide = columns.astype(np.float64)
-    return np.array([np.mean(np.square(wide.T - column), axis=1) for column in wide.T])
+def _decorrelation(columns: Matrix) -> NDArray[np.float64]:
+    """1 - c of all pairs, half the squared distance of the directions."""
+    wide = columns.astype(np.float64).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        directions = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.array([0.5 * np.square(directions - direction).sum(axis=1) for direction in directions])

@@ -23,8 +23,8 @@ class Grams:
     ----------
     preactivation : (tasks, depth, K, K) float64 array
         ``z^l_a . z^l_b / N``, in units of ``4^power``.
-    distance : (tasks, depth, K, K) float64 array
-        ``|z^l_a - z^l_b|^2 / N`` without cancellation, in the same units.
+    decorrelation : (tasks, depth, K, K) float64 array
+        1 - c of the pre-activations of two inputs, however close they are; NaN where one has no length.
     activation : (tasks, depth + 1, K, K) float64 array
         ``h^l_a . h^l_b / N``, in the same units; entry 0 is the input.
     power : (tasks, depth + 1) int64 array
@@ -41,7 +41,7 @@ class Grams:
     """
 
     preactivation: "Array"
-    distance: "Array"
+    decorrelation: "Array"
     activation: "Array"
     power: "Powers"
     gradient: "Array"
@@ -65,7 +65,7 @@ class Grams:
         columns = inputs * outputs
         return cls(
             preactivation=np.full((tasks, depth, inputs, inputs), np.nan),
-            distance=np.full((tasks, depth, inputs, inputs), np.nan),
+            decorrelation=np.full((tasks, depth, inputs, inputs), np.nan),
             activation=np.full((tasks, depth + 1, inputs, inputs), np.nan),
             power=np.zeros((tasks, depth + 1), np.int64),
             gradient=np.full((tasks, depth, columns, columns), np.nan),
@@ -127,14 +127,6 @@ def _overlap(gram: "Array") -> "Array":
     return overlap
 
 
-def _decorrelation(gram: "Array", distance: "Array") -> "Array":
-    """``1 - c`` from ``|a - b|^2 = (|a| - |b|)^2 + 2 |a| |b| (1 - c)``."""
-    root = np.sqrt(_diagonal(gram))
-    a, b = root[..., :, None], root[..., None, :]
-    decorrelation: Array = np.clip((distance - (a - b) ** 2) / (2.0 * a * b), 0.0, 2.0)
-    return decorrelation
-
-
 def _logarithm(values: "Array", power: Any) -> "Array":
     """``ln(values 4^power)``, NaN where they vanish."""
     logarithm: Array = np.log(np.where(values > 0.0, values, np.nan)) + np.log(4.0) * power
@@ -174,15 +166,14 @@ def observe(grams: Grams, sigma_w: "Array", sigma_b: "Array", widths: "Powers", 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         length, activation_length = _diagonal(grams.preactivation), _diagonal(grams.activation)
         gradient_norm, gradient_power = _diagonal(grams.gradient), grams.gradient_power
-        decorrelation = _decorrelation(grams.preactivation, grams.distance)
         weight_gradient = gradient_norm.reshape(per_output) * activation_length[:, :-1, None]
         weight_power = gradient_power.reshape(per_output) + grams.power[:, :-1, None, None]
         alignment_power = gradient_power.reshape(per_output) + power[..., None]
         return {
             "length": np.ldexp(length, 2 * power),
             "log_length": _logarithm(length, power),
-            "correlation": 1.0 - decorrelation,
-            "decorrelation": decorrelation,
+            "correlation": 1.0 - grams.decorrelation,
+            "decorrelation": grams.decorrelation,
             "activation_length": np.ldexp(activation_length[:, 1:], 2 * power),
             "gradient_norm": _inputs_first(np.ldexp(gradient_norm, 2 * gradient_power), outputs),
             "log_gradient_norm": _inputs_first(_logarithm(gradient_norm, gradient_power), outputs),

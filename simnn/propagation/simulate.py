@@ -207,6 +207,7 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
             f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
             f"inputs times outputs should be at most {MAX_GRADIENTS}"
         )
+    _check_sine(plan, patterns)
     _check_memory(model.memory(plan, count))
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
@@ -255,6 +256,22 @@ def _check_weights(
             )
         fan_in = width
     return weights
+
+
+def _check_sine(plan: Sweep, patterns: NDArray[np.float64] | None) -> None:
+    """Sines lose their digits as arguments grow, and the kernel has none beyond a limit."""
+    limit, largest_normal = (8192.0, 6.8) if plan.run.dtype == "float32" else (2.0**20, 8.6)
+    lengths = None if patterns is None else np.square(patterns).mean(axis=1).max()
+    for network in plan.networks:
+        length = max(1.0, network.input_length if lengths is None else float(lengths))
+        if (
+            network.activation == "sin"
+            and largest_normal * np.hypot(network.sigma_w * np.sqrt(length), network.sigma_b) > limit
+        ):
+            raise ValueError(
+                f"sigma_w: {network.sigma_w!r} is not allowed with activation 'sin': pre-activations should stay below "
+                f"{limit:.0f} in {plan.run.dtype}"
+            )
 
 
 def _check_memory(needed: int) -> None:

@@ -68,7 +68,10 @@ def scalars(values):
 
 
 def smallest_p(ours, theirs):
-    a, b = scalars(ours), scalars(theirs)
+    return smallest_p_of(scalars(ours), scalars(theirs))
+
+
+def smallest_p_of(a, b):
     # A linear network has gradients that differ by rounding only, which is no part of the law.
     a, b = ({name: np.round(row[np.isfinite(row)], 5) for name, row in rows.items()} for rows in (a, b))
     finite = {name: (a[name], b[name]) for name in a}
@@ -102,6 +105,48 @@ def test_dense_sampler_has_the_law_of_the_naive_network(dtype):
     theirs = naive_sample("tanh", 4000, WIDTHS, sigma_w=1.3, sigma_b=0.4, inputs=INPUTS, seed=2)
     p, name = smallest_p(ours("tanh", "dense", 1.3, 0.4, 4000, dtype=dtype), theirs)
     assert p > FALSE_ALARM, name
+
+
+UNEQUAL, OUTPUTS = (16, 5, 12), 2
+
+
+def several_outputs(values):
+    """Scalar statistics of K = 3 inputs and two outputs."""
+    with np.errstate(divide="ignore"):
+        log_weight = np.log(values["weight_gradient_norm"])
+    return {
+        "gradient of the second output": values["log_gradient_norm"][:, 0, 2, 1],
+        "gradients of two outputs": values["gradient_correlation"][:, 0, 0, 0, 0, 1],
+        "gradients of two inputs and outputs": values["gradient_correlation"][:, 1, 0, 2, 1, 0],
+        "alignment": values["gradient_alignment"][:, 1, 1, 1],
+        "weight gradient": log_weight[:, 2, 0, 1],
+        "kernel": values["ntk"][:, 0, 2, 1, 1],
+        "kernel between outputs": values["ntk"][:, 0, 1, 0, 1],
+        "length": values["log_length"][:, 2, 0],
+        "correlation": values["correlation"][:, 2, 0, 1],
+    }
+
+
+@pytest.mark.parametrize("method", ["conditional", "dense"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_unequal_widths_and_several_outputs_have_the_law_of_the_naive_network(activation, method):
+    theirs = naive_sample(activation, 4000, UNEQUAL, 1.3, 0.4, INPUTS, seed=8, outputs=OUTPUTS)
+    dataset = propagation.simulate(
+        activation=activation, sigma_w=1.3, sigma_b=0.4, widths=UNEQUAL, outputs=OUTPUTS, inputs=INPUTS, trials=4000,
+        seed=5, method=method, keep_trials=True,
+    )  # fmt: skip
+    assert dataset.ntk.dims == ("trial", "input", "other_input", "output", "other_output")
+    ours = several_outputs({name: dataset[name].values for name in STATISTICS})
+    p, name = smallest_p_of(ours, several_outputs(theirs))
+    assert p > FALSE_ALARM, name
+
+
+def test_the_first_of_several_outputs_is_the_only_one_of_one():
+    # Output gradients are independent, and a network does not know how many are asked for.
+    common = {"widths": UNEQUAL, "inputs": INPUTS[:1], "trials": 5, "keep_trials": True, "dtype": "float64"}
+    one, two = propagation.simulate(**common), propagation.simulate(**common, outputs=2)
+    np.testing.assert_array_equal(one.length, two.length)
+    np.testing.assert_allclose(one.gradient_norm[:, -1], two.gradient_norm[:, -1, :, 0], rtol=1e-12)
 
 
 def test_a_planted_bias_of_two_percent_in_sigma_w_is_caught():
@@ -278,6 +323,104 @@ def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
         np.testing.assert_array_equal(plain, compiled)
 
 
+# --- inputs that are closer than rounding -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+def test_close_inputs_have_the_law_of_dense_networks(activation):
+    # Dense networks in float64 resolve distances of 1e-12 by subtraction; so must the sampler.
+    common = {
+        "activation": activation, "sigma_w": 1.3, "sigma_b": 0.2, "width": 20, "depth": 6, "trials": 4000,
+        "correlation": 1.0 - 1e-12, "dtype": "float64", "keep_trials": True,
+    }  # fmt: skip
+    ours = propagation.simulate(**common, seed=1).decorrelation[..., 0, 1].values
+    theirs = propagation.simulate(**common, seed=2, method="dense").decorrelation[..., 0, 1].values
+    for layer in (0, 3, 5):
+        assert stats.ks_2samp(np.log(ours[:, layer]), np.log(theirs[:, layer])).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize(("dtype", "smallest", "rtol"), [("float32", 1e-25, 2e-5), ("float64", 1e-200, 1e-9)])
+def test_distances_scale_however_small(dtype, smallest, rtol):
+    # Close inputs see the same linear map, whatever their distance: 1 - c is proportional to that of the inputs.
+    def profile(e):
+        x = np.array([[1.0, 0.0], [1.0, np.sqrt(2.0 * e)]])
+        ds = propagation.simulate(sigma_w=0.8, sigma_b=0.3, width=300, depth=30, inputs=x, trials=20, dtype=dtype)
+        return ds.decorrelation[:, 0, 1].values / e
+
+    np.testing.assert_allclose(profile(smallest), profile(1e-20), rtol=rtol)
+
+
+def test_wide_networks_contract_close_inputs_as_the_map_does():
+    theory = propagation.theory.propagate(30, "tanh", 1.0, 0.3, input_length=1.0, input_correlation=1.0 - 2.0**-40)
+    ds = propagation.simulate(
+        sigma_w=1.0, sigma_b=0.3, width=3000, depth=30, trials=60, correlation=1.0 - 2.0**-40, dtype="float64"
+    )
+    assert theory.decorrelation[-1] < 1e-16
+    assert_near(ds.decorrelation[:, 0, 1], ds.decorrelation_stderr[:, 0, 1], theory.decorrelation, 3000)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["erf", "tanh", "relu"])
+def test_many_neighbouring_inputs_keep_the_tangent_kernel(activation, dtype):
+    # The covariance of 64 points on a circle has full rank on paper and a rank of some 15 in a computer.
+    angle = 2.0 * np.pi * np.arange(64) / 64.0
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ds = propagation.simulate(
+        activation=activation, sigma_w=1.4, sigma_b=0.1, width=256, depth=6, inputs=x, dtype=dtype, trials=20
+    )
+    limit = propagation.theory.tangent_kernel(6, activation, 1.4, 0.1, x @ x.T / 2.0)
+    assert np.all(np.abs(ds.ntk - limit) < 6.0 * ds.ntk_stderr + 0.1 * limit.max())
+
+
+# --- lengths beyond the range of floats ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("activation", "sigma_w", "rate"),
+    [
+        ("relu", 3.0, np.log(4.5)),
+        ("relu", 0.1, np.log(0.005)),
+        ("gelu", 3.0, np.log(4.5)),
+        ("silu", 0.2, np.log(0.01)),
+        ("selu", 3.0, np.log(4.5 * kernels.SELU_SCALE**2)),
+        ("tanh", 0.2, np.log(0.04)),
+    ],
+)
+def test_lengths_and_gradients_grow_at_their_rate_at_any_depth(activation, sigma_w, rate, dtype):
+    # Typical rates are lower than those of means by half the variance of a step, 5 / (2 width) or less.
+    ds = propagation.simulate(
+        activation=activation, sigma_w=sigma_w, width=500, depth=700, trials=20, correlation=0.5, dtype=dtype, seed=2
+    )
+    window = slice(60, 640)
+    for values in (ds.log_length.values, -ds.log_gradient_norm.values):
+        steps = np.diff(values[window], axis=0)
+        assert np.all(np.isfinite(steps))
+        assert abs(steps.mean() - rate) < 0.01
+    assert not np.any(np.isfinite(ds.length.values[-1]) & (ds.length.values[-1] > 0.0))
+
+
+def test_exponents_change_no_bits():
+    # The same network, its first layer brought to 2^100 and back: powers of two are exact.
+    common = {"activation": "relu", "sigma_w": 1.4, "width": 40, "depth": 5, "trials": 4}
+    small = propagation.simulate(**common, input_length=1.0)
+    large = propagation.simulate(**common, input_length=2.0**200)
+    np.testing.assert_array_equal(large.length, small.length * 2.0**200)
+    np.testing.assert_array_equal(large.gradient_norm, small.gradient_norm)
+
+
+def test_a_sine_of_arguments_beyond_its_domain_is_refused():
+    with pytest.raises(ValueError, match="sigma_w"):
+        propagation.simulate(activation="sin", sigma_w=3000.0, width=10, depth=2, trials=2)
+    propagation.simulate(activation="sin", sigma_w=3000.0, width=10, depth=2, trials=2, dtype="float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_saturated_units_of_a_smooth_activation_are_not_dead(dtype):
+    ds = propagation.simulate(activation="tanh", sigma_w=5.0, width=1000, depth=5, trials=5, dtype=dtype)
+    assert np.all(ds.dead_fraction == 0.0)
+
+
 # --- degenerate input -----------------------------------------------------------------------------------------------
 
 
@@ -390,6 +533,9 @@ def test_every_variable_and_coordinate_says_what_it_is():
         ({"inputs": [[1.0, np.nan]]}, ("inputs", "nan", "[0, 1]")),
         ({"inputs": [[1.0, 2.0]], "correlation": 0.5}, ("correlation", "inputs")),
         ({"weights": [np.ones((3, 3))]}, ("weights", "dense")),
+        ({"widths": [3, 4]}, ("width", "10", "widths")),
+        ({"outputs": 0}, ("outputs", "0")),
+        ({"outputs": 100, "inputs": np.ones((20, 3))}, ("outputs", "100", "1024")),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
@@ -422,10 +568,14 @@ def test_a_dense_network_larger_than_the_memory_is_refused():
 # --- a user at a terminal -------------------------------------------------------------------------------------------
 
 
-def test_ctrl_c_stops_a_long_call_promptly():
+@pytest.mark.parametrize(
+    "call", ["width=1000, depth=100, trials=10**6", "width=2 * 10**5, depth=30, trials=2, inputs=np.eye(64)"]
+)
+def test_ctrl_c_stops_a_long_call_promptly(call):
     program = (
-        "from simnn import propagation; propagation.simulate(width=10, depth=2, trials=2); print('ready', flush=True)\n"
-        "propagation.simulate(width=1000, depth=100, trials=10**6)"
+        "import numpy as np; from simnn import propagation\n"
+        "propagation.simulate(width=10, depth=2, trials=2); print('ready', flush=True)\n"
+        f"propagation.simulate({call})"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True
