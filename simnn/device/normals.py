@@ -34,9 +34,10 @@ def bind(target: Target) -> Normals:
     Normals
         ``pairs(start, count, trial, layer, stream, key, words, x, y)``: normal pairs of the units ``start, ...,
         start + count`` of one tile (``start`` a multiple of `TILE`); ``words`` is (4, TILE) uint32 scratch.
-        ``fill(trial, layer, stream, key, scale, out)``: the kernel that fills a flat array.
+        ``fill(trial, layer, stream, key, scale, words, tile, out)``: the kernel that fills a flat array; ``words`` and
+        the (2, TILE) ``tile`` are scratch.
     """
-    real, word, single = target.real, target.word, target.single
+    word, single = target.word, target.single
     philox4x32, _, normal_pair = philox.bind(target)
 
     @target.routine
@@ -55,12 +56,11 @@ def bind(target: Target) -> Normals:
             x[half + j], y[half + j] = normal_pair(word(w2[j]), word(w3[j]), word(w0[j]), word(w1[j]))
 
     @target.kernel
-    def fill(trial, layer, stream, key, scale, out):
-        size = out.shape[0]
-        words, x, y = np.empty((4, TILE), np.uint32), np.empty(TILE, real), np.empty(TILE, real)
-        for tile in range((size + 2 * TILE - 1) // (2 * TILE)):
-            first = 2 * TILE * tile
-            pairs(TILE * tile, TILE, trial, layer, stream, key, words, x, y)
+    def fill(trial, layer, stream, key, scale, words, tile, out):
+        size, x, y = out.shape[0], tile[0], tile[1]
+        for number in range((size + 2 * TILE - 1) // (2 * TILE)):
+            first = 2 * TILE * number
+            pairs(TILE * number, TILE, trial, layer, stream, key, words, x, y)
             count = min(TILE, size - first)
             for j in range(count):
                 out[first + j] = scale * x[j]

@@ -25,11 +25,8 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import binding
-from numba.core import cgutils
 from numba.core import config as _config
 from numba.core.caching import FunctionCache
-from numba.core.runtime import nrt
-from numba.extending import intrinsic
 
 from simnn._sources import digest
 
@@ -77,9 +74,7 @@ class _SourceKeyedCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         # Numba would first load everything that it knows how to compile, SciPy's linear algebra included (0.5 s, a
-        # third of a warm start). Compiled code needs the run-time system alone; a kernel that is not found here makes
-        # Numba load the rest.
-        nrt.rtsys.initialize(target_context)
+        # third of a warm start). Compiled code needs none of it; a kernel that is not found here makes Numba load it.
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
@@ -122,9 +117,6 @@ class Target:
         them side by side.
     to_bits, from_bits : callable
         Bit pattern of a ``real`` as an ``integer``, and back.
-    borrow : callable
-        An array, and views of it, whose references are not counted; the caller keeps it alive. Counts are atomic
-        increments: they took 60 % of the time of a layer of 32 units.
     """
 
     name: str
@@ -135,7 +127,6 @@ class Target:
     kernel: Decorator
     to_bits: Callable[..., Any]
     from_bits: Callable[..., Any]
-    borrow: Callable[..., Any]
 
     @property
     def integer(self) -> type[np.integer[Any]]:
@@ -163,16 +154,6 @@ def _views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[
     return to_bits, from_bits
 
 
-@intrinsic
-def _borrow(_typing: Any, array: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        structure = context.make_array(array)(context, builder, arguments[0])
-        structure.meminfo = cgutils.get_null_value(structure.meminfo.type)  # type: ignore[no-untyped-call]
-        return structure._getvalue()
-
-    return array(array), generate
-
-
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
@@ -190,13 +171,15 @@ def python(real: type[np.floating[Any]]) -> Target:
     -------
     Target
     """
-    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real), _plain)
+    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real))
 
 
 def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
     # The NumPy error model: a division that may raise ZeroDivisionError blocks vectorisation (7-8x slower).
     njit: Any = numba.njit
-    options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath}
+    # No memory of its own, so nothing to count: a kernel gets its scratch from its caller. Counting references is
+    # an atomic increment for each view of an array, and took 60 % of the time of a layer of 32 units.
+    options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "_nrt": False}
     # Without forced inlining no loop around a device function vectorises (10x slower).
     # No C wrapper: nothing takes the address of a function, and it costs compilation. The Python wrapper stays.
     internal = {"no_cfunc_wrapper": True}
@@ -204,12 +187,7 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     routine = njit(**options, **internal)
     kernel = njit(nogil=True, **options)
     cached = functools.partial(_cached_kernel, kernel, name)
-
-    @device
-    def borrow(array: Any) -> Any:
-        return _borrow(array)  # type: ignore[call-arg]
-
-    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real), borrow)
+    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real))
 
 
 @functools.cache

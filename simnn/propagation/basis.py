@@ -4,6 +4,9 @@ A Gram matrix in float64 holds 1 - c of two inputs to 1e-16, and nothing of it o
 therefore follows other columns of the same span: one input, the root, and for each other input its difference ``v``
 from a parent. Parents are nearest neighbours (a minimum spanning tree of the inputs), so every difference is as short
 as any that the tree has to resolve, and distances between inputs are sums along the tree in which little cancels.
+
+An input that is shorter than its difference (inputs far apart, or one that a narrow ReLU layer has silenced) is better
+off as itself: each layer cuts such edges, so that what it carries is a forest.
 """
 
 import functools
@@ -90,16 +93,18 @@ class Basis:
         return cls(np.arange(2), np.array([-1, 0]), gram)
 
 
-class Unfolding(NamedTuple):
+class Forest(NamedTuple):
     """Functions of one target (see `bind`)."""
 
     unfold: Callable[..., Any]
     decorrelate: Callable[..., Any]
+    cut: Callable[..., Any]
+    change_basis: Callable[..., Any]
 
 
 @functools.cache
-def bind(target: Target) -> Unfolding:
-    """Bind the way back from the basis for a target.
+def bind(target: Target) -> Forest:
+    """Bind ways between inputs and basis for a target.
 
     Parameters
     ----------
@@ -108,47 +113,56 @@ def bind(target: Target) -> Unfolding:
 
     Returns
     -------
-    Unfolding
+    Forest
         ``unfold(order, parent, basis_gram, gram, distance, excess, overlap, relative)``: from the Gram matrix of the
         basis, that of the inputs, their squared distances, and the differences ``|a|^2 - |b|^2`` of their squared
         lengths, all (K, K); the last two arguments are (K,) scratch. O(K^2).
         ``decorrelate(gram, distance, excess, out)``: 1 - c of all pairs, NaN where one has no length.
+        ``cut(tree, variance_w, variance_b, gram, distance, parent)``: parents of the next layer, -1 where the
+        pre-activations of an input are shorter than their difference from those of its parent in the tree.
+        ``change_basis(order, before, after, change) -> bool``: (K, K) matrix that takes the basis with parents
+        ``before`` to the one with parents ``after``; False if they are the same.
     """
 
     @target.routine
     def unfold(order, parent, basis_gram, gram, distance, excess, overlap, relative):  # type: ignore[no-untyped-def]
-        root = order[0]
-        gram[root, root] = basis_gram[root, root]
-        distance[root, root] = excess[root, root] = 0.0
-        for step in range(1, order.shape[0]):
+        for step in range(order.shape[0]):
             child = order[step]
-            near = parent[child]
-            # h . v of the new difference v with all inputs so far, from the root outwards.
-            overlap[root] = basis_gram[root, child]
-            for i in range(1, step):
-                a = order[i]
-                overlap[a] = overlap[parent[a]] + basis_gram[a, child]
-                relative[a] = np.nan
-            # (h - h_near) . v: towards the root along the path, then down all other branches.
-            relative[root] = np.nan
-            relative[near] = 0.0
-            a = near
-            while parent[a] >= 0:
-                relative[parent[a]] = relative[a] - basis_gram[a, child]
-                a = parent[a]
-            length = basis_gram[child, child]
-            longer = 2.0 * overlap[near] + length
+            near, length = parent[child], basis_gram[child, child]
+            # h . v of the new column v with all inputs so far.
             for i in range(step):
                 a = order[i]
-                if np.isnan(relative[a]):
-                    relative[a] = relative[parent[a]] + basis_gram[a, child]
-                gram[a, child] = gram[child, a] = gram[a, near] + overlap[a]
-                gap = max(distance[a, near] - 2.0 * relative[a] + length, 0.0)
-                distance[a, child] = distance[child, a] = gap
-                excess[a, child] = excess[a, near] - longer
-                excess[child, a] = -excess[a, child]
-            gram[child, child] = gram[near, near] + longer
+                overlap[a] = basis_gram[a, child] + (overlap[parent[a]] if parent[a] >= 0 else 0.0)
+                relative[a] = np.nan
+            if near >= 0:
+                # (h - h_near) . v: towards the root along the path, ...
+                relative[near] = 0.0
+                a = near
+                while parent[a] >= 0:
+                    relative[parent[a]] = relative[a] - basis_gram[a, child]
+                    a = parent[a]
+            longer = 2.0 * overlap[near] + length if near >= 0 else 0.0
+            gram[child, child] = gram[near, near] + longer if near >= 0 else length
             distance[child, child] = excess[child, child] = 0.0
+            for i in range(step):
+                a = order[i]
+                if near >= 0:
+                    if np.isnan(relative[a]):
+                        # ... down its other branches, and in other trees, where nothing is close.
+                        if parent[a] >= 0:
+                            relative[a] = relative[parent[a]] + basis_gram[a, child]
+                        else:
+                            relative[a] = overlap[a] - overlap[near]
+                    gram[a, child] = gram[a, near] + overlap[a]
+                    gap = distance[a, near] - 2.0 * relative[a] + length
+                    excess[a, child] = excess[a, near] - longer
+                else:
+                    gram[a, child] = overlap[a]
+                    gap = gram[a, a] - 2.0 * overlap[a] + length
+                    excess[a, child] = gram[a, a] - length
+                distance[a, child] = max(gap, 0.0)
+                gram[child, a], distance[child, a] = gram[a, child], distance[a, child]
+                excess[child, a] = -excess[a, child]
 
     @target.routine
     def decorrelate(gram, distance, excess, out):  # type: ignore[no-untyped-def]
@@ -160,4 +174,31 @@ def bind(target: Target) -> Unfolding:
                 value = (distance[i, j] - longer * longer) / (2.0 * a * b) if a * b > 0.0 else np.nan
                 out[i, j] = min(max(value, 0.0), 2.0) if value == value else value
 
-    return Unfolding(unfold, decorrelate)
+    @target.routine
+    def cut(tree, variance_w, variance_b, gram, distance, parent):  # type: ignore[no-untyped-def]
+        for a in range(tree.shape[0]):
+            near = tree[a]
+            if near >= 0 and variance_w * distance[a, near] >= variance_w * gram[a, a] + variance_b:
+                near = -1
+            parent[a] = near
+
+    @target.routine
+    def change_basis(order, before, after, change):  # type: ignore[no-untyped-def]
+        size, changed = order.shape[0], False
+        for a in range(size):
+            changed = changed or before[a] != after[a]
+        if not changed:
+            return False
+        for a in range(size):
+            for b in range(size):
+                change[a, b] = 0.0
+            change[a, a] = 1.0
+            if before[a] != after[a]:
+                # A new root: the difference, and all of the parent. A new difference: the root, less its parent.
+                sign, b = (1.0, before[a]) if after[a] < 0 else (-1.0, after[a])
+                while b >= 0:
+                    change[a, b] += sign
+                    b = before[b]
+        return True
+
+    return Forest(unfold, decorrelate, cut, change_basis)

@@ -5,7 +5,7 @@ Given the inputs of a layer, its weights matter only through the Gaussian vector
 weight of one constant input, and V the activations in a basis of K columns (`simnn.propagation.basis`), a layer of N
 units with n below it needs for each unit K forward and M backward normals, and no weight matrix:
 
-forward     ``t_i = C x_i``, ``C C^T = sw^2 V^T V / n + sb^2 e e^T``, e the root of the basis, x_i normal;
+forward     ``t_i = C x_i``, ``C C^T = sw^2 V^T V / n + sb^2 e e^T``, e the roots of the basis, x_i normal;
 backward    ``u_j = r sw (sw F^T v_j + R^T y_j)``, ``R^T R = D^T D / N``, y_j normal, ``r^2 = N / n``,
             ``F = C^-T (r X^T D / N - C^-1 B R)``, ``B = sw V^T Y / n + sb e y_0^T / sqrt(n)``.
 
@@ -157,6 +157,12 @@ class Matrices(NamedTuple):
         Number of its columns.
     cross : (depth, K, M) array
         ``V^T Y / N`` of each layer.
+    parent : (depth + 1, K) int64 array
+        Forest of the inputs in each layer; entry 0 is the tree of the inputs.
+    change : (depth, K, K) array
+        From the basis of the layer below to that of a layer, where ``changed``.
+    changed : (depth,) bool array
+        Whether an edge was cut or mended.
     kind, first_tile : (depth,) int64 array
         Which line an activation is (see `Networks`), and the number of its first tile.
     covariance, gram, xx : (K, K) array
@@ -183,6 +189,9 @@ class Matrices(NamedTuple):
     pivot: Any
     rank: Any
     cross: Any
+    parent: Any
+    change: Any
+    changed: Any
     kind: Any
     first_tile: Any
     covariance: Any
@@ -234,7 +243,8 @@ def workspace(real: type, inputs: int, outputs: int, depth: int, stop: Any) -> t
     square, mixed = (inputs, inputs), (inputs, columns)
     matrices = Matrices(
         np.empty((depth, *square)), np.empty((depth, inputs), np.int64), np.empty(depth, np.int64),
-        np.empty((depth, *mixed)), np.empty(depth, np.int64), np.empty(depth, np.int64),
+        np.empty((depth, *mixed)), np.empty((depth + 1, inputs), np.int64), np.empty((depth, *square)),
+        np.empty(depth, np.bool_), np.empty(depth, np.int64), np.empty(depth, np.int64),
         np.empty(square), np.empty(square), np.empty(square), np.empty(square), np.empty(square),
         np.empty(mixed), np.empty(mixed), np.empty(mixed), np.empty((columns, inputs)), np.empty((columns, columns)),
         np.empty(columns, np.int64), np.empty(inputs), np.empty(inputs), np.empty(columns), np.empty(columns, np.int64),
@@ -261,7 +271,7 @@ class Factor(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What fixes the normals of a layer, and the tree of its inputs.
+    """What fixes the normals of a layer, and the forest of its inputs.
 
     Attributes
     ----------
@@ -322,11 +332,11 @@ def bind(target: Target) -> Routines:
     Routines
         ``sample``: the kernel, see `simnn.propagation.simulate`; the others are parts of it, for tests.
     """
-    real, word, borrow = target.real, target.word, target.borrow
+    real, word = target.real, target.word
     philox4x32, _, normal_pair = philox.bind(target)
     pairs, _ = normals.bind(target)
     cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
-    unfold, decorrelate = basis.bind(target)
+    unfold, decorrelate, cut, change_basis = basis.bind(target)
     activate, difference = _bind_activations(target)
     dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units = _bind_tiles(target)
     tolerance = _PIVOT_ULP * float(np.finfo(real).eps)
@@ -361,7 +371,7 @@ def bind(target: Target) -> Routines:
         for step in range(inputs):
             a = draw.order[step]
             t, z, v, h, d = scratch.t[a], scratch.z[a], scratch.v[a], scratch.h[a], scratch.d[a]
-            if step == 0:
+            if draw.parent[a] < 0:
                 activate(line.code, line.up, line.down, count, t, v, d)
                 if inputs > 1:
                     for j in range(count):
@@ -465,14 +475,32 @@ def bind(target: Target) -> Routines:
                 out[j, i] = out[i, j]
 
     @target.routine
-    def covariance_of(sw, sb, root, gram, out):
+    def transform(change, right, scratch):
+        """``right <- change right``."""
+        size, columns = right.shape
+        for m in range(columns):
+            for i in range(size):
+                scratch[i] = 0.0
+                for j in range(size):
+                    scratch[i] += change[i, j] * right[j, m]
+            for i in range(size):
+                right[i, m] = scratch[i]
+
+    @target.routine
+    def transform_gram(change, gram, scratch):
+        """``gram <- change gram change^T``."""
+        transform(change, gram, scratch)
+        transform(change, gram.T, scratch)
+
+    @target.routine
+    def covariance_of(sw, sb, parent, gram, out):
         """Covariance of pre-activations in the basis; returns its largest diagonal entry."""
         largest = 0.0
         for i in range(gram.shape[0]):
             for j in range(gram.shape[0]):
-                out[i, j] = sw * sw * gram[i, j]
-            if i == root:
-                out[i, i] += sb * sb
+                # Biases drop out of differences.
+                bias = sb if parent[i] < 0 and parent[j] < 0 else 0.0
+                out[i, j] = sw * sw * gram[i, j] + bias * bias
             largest = max(largest, out[i, i])
         return largest
 
@@ -509,7 +537,7 @@ def bind(target: Target) -> Routines:
                     xd[i, m] *= factor
 
     @target.routine
-    def align(order, parent, factor, xd, scale, overlap, alignment):
+    def align(parent, factor, xd, scale, overlap, alignment):
         """Pre-activations times gradients, averaged over units, for the input and output of each column."""
         inputs, columns = xd.shape
         for m in range(columns):
@@ -535,8 +563,8 @@ def bind(target: Target) -> Routines:
             )
             y0, _ = normal_pair(w0, w1, w2, w3)
             for i in range(inputs):
-                b[i, m] = sw * cross[i, m]
-            b[draw.order[0], m] += sb * np.float64(y0) / np.sqrt(fan_in)
+                bias = sb * np.float64(y0) / np.sqrt(fan_in) if draw.parent[i] < 0 else 0.0
+                b[i, m] = sw * cross[i, m] + bias
         solve_lower(factor.matrix, factor.pivot, factor.rank, b, solved)
         for i in range(inputs):
             for m in range(columns):
@@ -555,14 +583,24 @@ def bind(target: Target) -> Routines:
     def ascend(c, trial, key, row, networks, results, ring, scratch, matrices, tiles):
         """Forward sweep of one network; returns the number of the next tile."""
         sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
-        order, parent, gram, covariance = networks.order, networks.parent, matrices.gram, matrices.covariance
+        order, tree, gram, covariance = networks.order, networks.parent, matrices.gram, matrices.covariance
         distance, excess, power = matrices.distance, matrices.excess, results.power[row]
         overlap, relative = matrices.overlap, matrices.relative
         copy(networks.gram[c], gram)
+        for i in range(order.shape[0]):
+            matrices.parent[0, i] = tree[i]
         power[0] = 0
-        unfold(order, parent, gram, results.activation[row, 0], distance, excess, overlap, relative)
+        unfold(order, tree, gram, results.activation[row, 0], distance, excess, overlap, relative)
         for layer in range(networks.depth[c]):
-            largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), order[0], gram, covariance)
+            bias, parent = math.ldexp(sb, int(-power[layer])), matrices.parent[layer + 1]
+            change = matrices.change[layer]
+            cut(tree, sw * sw, bias * bias, results.activation[row, layer], distance, parent)
+            matrices.changed[layer] = change_basis(order, matrices.parent[layer], parent, change)
+            if matrices.changed[layer]:
+                transform_gram(change, gram, relative)
+                if layer > 0:
+                    transform(change, matrices.cross[layer - 1], relative)
+            largest = covariance_of(sw, bias, parent, gram, covariance)
             matrices.rank[layer] = cholesky(
                 covariance, tolerance, matrices.factor[layer], matrices.pivot[layer], matrices.residual
             )
@@ -585,13 +623,13 @@ def bind(target: Target) -> Routines:
     def descend(c, trial, key, row, networks, results, ring, scratch, matrices):
         """Backward sweep of one network."""
         sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
-        order, parent, powers, xd = networks.order, networks.parent, results.power[row], matrices.xd
+        order, powers, xd = networks.order, results.power[row], matrices.xd
         top, root = networks.depth[c] - 1, Factor(matrices.root, matrices.root_pivot, np.int64(0))
         for m in range(matrices.power.shape[0]):
             matrices.power[m] = 0
         for layer in range(top, -1, -1):
             factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-            dd, power = results.gradient[row, layer], powers[layer]
+            dd, power, parent = results.gradient[row, layer], powers[layer], matrices.parent[layer + 1]
             line = line_of(networks.code[c], lines, matrices.kind[layer], powers[layer + 1] - power)
             draw = Draw(trial, layer + 1, key, order, parent)
             backward(
@@ -601,7 +639,7 @@ def bind(target: Target) -> Routines:
             rescale(dd, xd, matrices.power)
             for m in range(matrices.power.shape[0]):
                 results.gradient_power[row, layer, m] = matrices.power[m]
-            align(order, parent, factor, xd, line.scale, matrices.overlap, results.alignment[row, layer])
+            align(parent, factor, xd, line.scale, matrices.overlap, results.alignment[row, layer])
             if layer > 0:
                 rank = cholesky(dd, tolerance, matrices.root, matrices.root_pivot, matrices.residual)
                 root = Factor(matrices.root, matrices.root_pivot, rank)
@@ -609,31 +647,12 @@ def bind(target: Target) -> Routines:
                     sw, math.ldexp(sb, int(-power)), widths[layer], widths[layer - 1], draw, factor,
                     matrices.cross[layer - 1], root, xd, matrices.b, matrices.solved, matrices.feedback,
                 )  # fmt: skip
+                if matrices.changed[layer]:
+                    # From the basis of this layer's factor back to that of the units below.
+                    transform(matrices.change[layer].T, matrices.feedback.T, matrices.relative)
 
     @target.kernel
     def sample(networks, key, cell, trial, results, ring, scratch, matrices):
-        # Nothing below counts references: its atomic increments took 60 % of the time of a layer of 32 units.
-        n, r, w, s, m = networks, results, ring, scratch, matrices
-        networks = Networks(
-            borrow(n.code), borrow(n.lines), borrow(n.sigma_w), borrow(n.sigma_b), borrow(n.widths), borrow(n.depth),
-            borrow(n.gram), borrow(n.order), borrow(n.parent),
-        )  # fmt: skip
-        results = Results(
-            borrow(r.preactivation), borrow(r.decorrelation), borrow(r.activation), borrow(r.power), borrow(r.gradient),
-            borrow(r.gradient_power), borrow(r.alignment), borrow(r.silent),
-        )  # fmt: skip
-        ring = Ring(borrow(w.tag), borrow(w.x), borrow(w.y))
-        scratch = Scratch(
-            borrow(s.t), borrow(s.z), borrow(s.v), borrow(s.h), borrow(s.d), borrow(s.u), borrow(s.words),
-            borrow(s.lanes), borrow(s.silent), borrow(s.stop),
-        )  # fmt: skip
-        matrices = Matrices(
-            borrow(m.factor), borrow(m.pivot), borrow(m.rank), borrow(m.cross), borrow(m.kind), borrow(m.first_tile),
-            borrow(m.covariance), borrow(m.gram), borrow(m.xx), borrow(m.distance), borrow(m.excess), borrow(m.xd),
-            borrow(m.b), borrow(m.solved), borrow(m.feedback), borrow(m.root), borrow(m.root_pivot),
-            borrow(m.overlap), borrow(m.relative), borrow(m.residual), borrow(m.power),
-        )  # fmt: skip
-        key = borrow(key)
         tiles, slots = 0, ring.tag.shape[0]
         for row in range(cell.shape[0]):
             if scratch.stop[0] != 0:

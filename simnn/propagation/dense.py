@@ -48,7 +48,8 @@ class _Layers:
 
     def normals(self, layer: int, stream: int, shape: tuple[int, ...], scale: float) -> Matrix:
         out: Matrix = np.empty(int(np.prod(shape)), self.dtype)
-        self.fill(self.trial, layer, stream * philox.COLUMNS, self.key, self.dtype(scale), out)
+        words, tile = np.empty((4, normals.TILE), np.uint32), np.empty((2, normals.TILE), self.dtype)
+        self.fill(self.trial, layer, stream * philox.COLUMNS, self.key, self.dtype(scale), words, tile, out)
         return out.reshape(shape)
 
     def weights(self, layer: int, fan_in: int) -> Matrix:

@@ -29,7 +29,8 @@ def test_philox_gives_the_known_answers(target, counter, key, answer):
 def fill(target, size, seed=1, trial=0, layer=0, stream=7):
     out = np.empty(size, target.real)
     key = np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint64)
-    normals.bind(target).fill(trial, layer, stream, key, target.real(1.0), out)
+    words, tile = np.empty((4, normals.TILE), np.uint32), np.empty((2, normals.TILE), target.real)
+    normals.bind(target).fill(trial, layer, stream, key, target.real(1.0), words, tile, out)
     return out
 
 

@@ -10,13 +10,13 @@ import pytest
 
 import simnn
 
-# The kernel allocates, so that the warm process needs the run-time system that it did not compile with.
 PROGRAM = """
 import numpy as np
 from simnn.device import normals, targets
 fill = normals.bind(targets.cpu(np.float64)).fill
 out = np.empty(2000)
-fill(0, 0, 0, np.array([1, 0], np.uint64), 1.0, out)
+scratch = np.empty((4, normals.TILE), np.uint32), np.empty((2, normals.TILE))
+fill(0, 0, 0, np.array([1, 0], np.uint64), 1.0, *scratch, out)
 print(sum(fill.stats.cache_hits.values()), sum(fill.stats.cache_misses.values()), out.sum())
 """
 

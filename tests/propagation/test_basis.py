@@ -21,6 +21,29 @@ def unfold(target, tree):
     return gram, distance, decorrelation
 
 
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
+def test_cut_edges_change_the_basis_and_nothing_else(target):
+    x = clusters(np.random.default_rng(2), 1e-6)
+    tree, routines = Basis.of_patterns(x), basis.bind(target)
+    gram, distance, decorrelation = unfold(target, tree)
+    forest, change = np.empty(9, np.int64), np.empty((9, 9))
+    routines.cut(tree.parent, 1.0, 0.0, gram, distance, forest)
+    cut = forest != tree.parent
+    np.testing.assert_array_equal(np.diag(distance[:, tree.parent]) >= np.diag(gram), cut | (tree.parent < 0))
+    assert 1 <= cut.sum() <= 2  # three clusters far apart
+    assert not routines.change_basis(tree.order, forest, forest, change)
+    assert routines.change_basis(tree.order, tree.parent, forest, change)
+    cut_tree = Basis(tree.order, forest, change @ tree.gram @ change.T)
+    again = unfold(target, cut_tree)
+    np.testing.assert_allclose(again[0], gram, atol=1e-14)
+    np.testing.assert_allclose(again[1], distance, rtol=1e-9, atol=1e-14)
+    near = decorrelation < 1e-6
+    np.testing.assert_allclose(again[2][near], decorrelation[near], rtol=1e-9, atol=1e-40)
+    back = np.empty((9, 9))
+    assert routines.change_basis(tree.order, forest, tree.parent, back)
+    np.testing.assert_allclose(back @ change, np.eye(9), atol=1e-15)
+
+
 def clusters(rng, gap):
     """Three points far apart, each with neighbours at distances of about ``gap``, ``gap^1.5``."""
     centres = rng.standard_normal((3, 9))

@@ -202,6 +202,18 @@ def test_a_dead_layer_is_as_frequent_as_it_must_be():
     assert abs(dead - 0.7369) < 6.0 * np.sqrt(0.7369 * 0.2631 / 20_000)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_input_that_dies_beside_a_living_one_stays_dead(dtype):
+    # Two scalar inputs +-1, two layers of two units: both dead with probability 5/32. A difference from the living
+    # input that is not cut leaves rounding where there should be nothing, and the dead come back.
+    ds = propagation.simulate(
+        activation="relu", sigma_w=1.5, width=2, depth=2, inputs=[[1.0], [-1.0]], trials=40_000, keep_trials=True,
+        dtype=dtype, seed=1,
+    )  # fmt: skip
+    dead = np.mean(np.all(ds.activation_length[:, -1] == 0.0, axis=1))
+    assert abs(dead - 5.0 / 32.0) < 6.0 * np.sqrt(5.0 / 32.0 * 27.0 / 32.0 / 40_000)
+
+
 def assert_near(measured, stderr, theory, width):
     """Six standard errors, and deviations of order depth / width, 3 % of the value at most here."""
     measured, stderr = np.asarray(measured), np.asarray(stderr)
