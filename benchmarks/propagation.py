@@ -23,7 +23,7 @@ import numpy as np
 from simnn import __version__, propagation
 from simnn.device import elementary, normals, philox, targets
 from simnn.pipeline import provenance
-from simnn.propagation import cpu
+from simnn.propagation import tiles
 
 REPEATS = 7
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -111,28 +111,28 @@ def generator(count: int) -> Task:
 
 def parts(real: type) -> dict[str, Task]:
     """What no sampler of this kind can do without, on tiles that stay in the first-level cache: 512,000 units each."""
-    target, tiles, size = targets.cpu(real), 1000, normals.TILE
-    pairs, dot = normals.bind(target).pairs, cpu.bind(target).dot
+    target, repeats, size = targets.cpu(real), 1000, normals.TILE
+    pairs, dot = normals.bind(target).pairs, tiles.bind(target).dot
     tanh, units = elementary.bind(target).tanh_slope, philox.UNITS * philox.COLUMNS
     words, key = np.empty((4, size), np.uint32), np.array([1, 2], np.uint64)
     x, y, h, d = (np.zeros((1, size), real) for _ in range(4))
-    lanes = np.empty(cpu.LANES // 4, real)
+    lanes = np.empty(tiles.LANES // 4, real)
 
     @target.routine
     def draw(words, x, y, key):  # type: ignore[no-untyped-def]
-        for i in range(tiles):
+        for i in range(repeats):
             pairs(0, size, i, 1, units, key, words, x[0], y[0])
 
     @target.routine
     def activate(x, h, d):  # type: ignore[no-untyped-def]
-        for _ in range(tiles):
+        for _ in range(repeats):
             for j in range(size):
                 h[0, j], d[0, j] = tanh(x[0, j])
 
     @target.routine
     def add(x, y, lanes):  # type: ignore[no-untyped-def]
         total = 0.0
-        for i in range(tiles):
+        for i in range(repeats):
             x[0, 0] = real(i)
             total += dot(x, 0, y, 0, lanes)
         return total

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
-from simnn.propagation import cpu as sampler
-from simnn.propagation import kernels
+from simnn.propagation import kernels, tiles
 from simnn.propagation.model import Network
 from simnn.propagation.observables import Grams
 
@@ -22,7 +21,7 @@ Matrix = NDArray[np.floating[Any]]
 
 @functools.cache
 def _bind(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    activate = sampler.bind(target).activate
+    activate = tiles.bind(target).activate
 
     @target.kernel
     def activate_units(code, up, down, z, h, d):  # type: ignore[no-untyped-def]

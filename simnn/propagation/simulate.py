@@ -317,7 +317,7 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     from simnn.propagation import cpu as sampler
     from simnn.propagation import kernels
 
-    sample = sampler.bind(cpu(_real(plan))).sample
+    sample = sampler.bind(cpu(_real(plan)))
     forms = [kernels.form(network.activation) for network in plan.networks]
     networks = sampler.Networks(
         code=np.array([form.code for form in forms], np.int64),

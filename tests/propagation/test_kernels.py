@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from simnn.device import targets
-from simnn.propagation import activations, cpu, kernels
+from simnn.propagation import activations, kernels, tiles
 from simnn.propagation.expectations import shape
 
 REALS = [np.float32, np.float64]
@@ -16,7 +16,7 @@ def evaluate(name, real, z0, t):
     """``phi(z0)``, ``phi(z0 + t)`` and their difference, as the sampler computes them."""
     form = kernels.form(name)
     up, down = (real(slope) for slope in form.line)
-    routines = cpu.bind(targets.cpu(real))
+    routines = tiles.bind(targets.cpu(real))
     z = z0 + t
     h0, h, d, v = (np.empty_like(z) for _ in range(4))
     routines.activate(form.code, up, down, len(z), z0, h0, d)

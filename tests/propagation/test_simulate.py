@@ -326,9 +326,7 @@ def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
         out = observables.Grams.empty(1, 2, 2, 2)
         results = cpu.Results(*(getattr(out, name) for name in cpu.Results._fields))
         key, cell, trial = np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3])
-        cpu.bind(target).sample(
-            networks, key, cell, trial, results, *cpu.workspace(real, 2, 2, 2, np.zeros(1, np.int64))
-        )
+        cpu.bind(target)(networks, key, cell, trial, results, *cpu.workspace(real, 2, 2, 2, np.zeros(1, np.int64)))
         return results
 
     for plain, compiled in zip(run(targets.python(real)), run(targets.strict(real)), strict=True):
