@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn._startup import collector_paused
-from simnn.propagation import model
+from simnn.propagation import memory, model
 from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Sweep
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead.
 _SLICE_SECONDS = 0.2
-_SLICE_BYTES = 64 * 2**20
 
 _LONG_NAMES = {
     "activation": "activation function",
@@ -201,13 +200,16 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     weights = _check_weights(matrices, patterns, plan, given)
     if plan.run.backend == "cuda":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    count = len(patterns) if patterns is not None else 1 if plan.networks[0].correlation is None else 2
+    pair = plan.fixed.correlation is not None or "correlation" in plan.axes
+    count = len(patterns) if patterns is not None else 2 if pair else 1
     if count * plan.run.outputs > MAX_GRADIENTS:
         raise ValueError(
             f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
             f"inputs times outputs should be at most {MAX_GRADIENTS}"
         )
-    _check_memory(model.memory(plan, count))
+    from simnn.device.targets import threads
+
+    _check_memory(memory.peak(plan, count, count if patterns is None else patterns.shape[1], threads()))
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
 
@@ -239,7 +241,7 @@ def _check_weights(
 ) -> list[NDArray[np.float64]] | None:
     if matrices is None:
         return None
-    if plan.run.method != "dense" or patterns is None or len(plan.networks) > 1:
+    if plan.run.method != "dense" or patterns is None or plan.size > 1:
         raise ValueError("weights: matrices are allowed only with method='dense', inputs given, and nothing swept")
     weights = [np.asarray(matrix, np.float64) for matrix in matrices]
     layers, fan_in = plan.networks[0].layers, patterns.shape[1]
@@ -285,8 +287,7 @@ def _real(plan: Sweep) -> Any:
 
 def _widths(plan: Sweep) -> NDArray[np.int64]:
     """Units of each layer, (cells, deepest); shallower networks repeat their last layer."""
-    deepest = max(len(network.layers) for network in plan.networks)
-    rows = [network.layers + network.layers[-1:] * (deepest - len(network.layers)) for network in plan.networks]
+    rows = [network.layers + network.layers[-1:] * (plan.depth - len(network.layers)) for network in plan.networks]
     return np.array(rows, np.int64)
 
 
@@ -355,14 +356,13 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     from simnn.device.targets import threads
     from simnn.propagation.observables import Grams
 
-    total = len(plan.networks) * plan.run.trials
-    deepest = _widths(plan).shape[1]
-    most = max(1, _SLICE_BYTES // (32 * (deepest + 1) * (inputs * plan.run.outputs) ** 2))
+    total = plan.size * plan.run.trials
+    most = memory.slice_tasks(plan, inputs)
 
     def run(first: int, size: int) -> "tuple[Indices, Indices, Grams, float]":
         task = np.arange(first, min(first + size, total))
         cell, trial = task // plan.run.trials, task % plan.run.trials
-        batch = Grams.empty(len(task), deepest, inputs, plan.run.outputs)
+        batch = Grams.empty(len(task), plan.depth, inputs, plan.run.outputs)
         start = time.perf_counter()
         sampler(cell, trial + plan.run.first_trial, batch)
         return cell, trial, batch, time.perf_counter() - start
@@ -397,12 +397,10 @@ def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
     from simnn.device import moments
     from simnn.device.targets import cpu
     from simnn.progress import track
-    from simnn.propagation.observables import DESCRIPTIONS, dimensions, observe
+    from simnn.propagation.observables import observe
 
-    cells, trials, outputs, widths = len(plan.networks), plan.run.trials, plan.run.outputs, _widths(plan)
-    sizes = {"layer": widths.shape[1], "input": inputs, "other_input": inputs}
-    sizes |= {"output": outputs, "other_output": outputs}
-    shapes = {name: tuple(sizes[dim] for dim in dimensions(name, outputs)) for name in DESCRIPTIONS}
+    cells, trials, outputs, widths = plan.size, plan.run.trials, plan.run.outputs, _widths(plan)
+    shapes = memory.statistics(plan, inputs)
     columns = int(sum(np.prod(shape) for shape in shapes.values()))
     sigma_w, sigma_b = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
     add = moments.bind(cpu(np.float64))
@@ -449,7 +447,7 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
     lead = tuple(coordinates)
     if plan.run.keep_trials:
         coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
-    coordinates["layer"] = np.arange(1, max(len(network.layers) for network in plan.networks) + 1)
+    coordinates["layer"] = np.arange(1, plan.depth + 1)
     coordinates["input"] = coordinates["other_input"] = np.arange(inputs)
     if plan.run.outputs > 1:
         coordinates["output"] = coordinates["other_output"] = np.arange(plan.run.outputs)
@@ -468,8 +466,8 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
     dataset = xr.Dataset(variables, coordinates)
     for coordinate in coordinates:
         dataset[coordinate].attrs = {"long_name": _LONG_NAMES[coordinate], "units": "1"}
-    fixed = {name: value for name, value in plan.networks[0].model_dump(mode="json").items() if name not in plan.axes}
-    for name in ("width", "depth") if plan.networks[0].widths is not None else ("widths",):
+    fixed = {name: value for name, value in plan.fixed.model_dump(mode="json").items() if name not in plan.axes}
+    for name in ("width", "depth") if plan.fixed.widths is not None else ("widths",):
         del fixed[name]
     run = plan.run.model_dump()
     dataset.attrs = {

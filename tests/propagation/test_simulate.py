@@ -405,18 +405,6 @@ def test_an_unknown_keyword_is_a_type_error():
         propagation.simulate(sigma=1.0)
 
 
-def test_a_grid_larger_than_the_memory_is_refused_before_any_work():
-    start = time.perf_counter()
-    with pytest.raises(MemoryError, match="GiB"):
-        propagation.simulate(sigma_w=list(np.linspace(0.1, 3.0, 1000)), trials=10**6, depth=1000, keep_trials=True)
-    assert time.perf_counter() - start < 2.0
-
-
-def test_a_dense_network_larger_than_the_memory_is_refused():
-    with pytest.raises(MemoryError, match="GiB"):
-        propagation.simulate(method="dense", width=10**6)
-
-
 # --- a user at a terminal -------------------------------------------------------------------------------------------
 
 
