@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 
 _PACKAGE = pathlib.Path(__file__).parent
-_THEORY = ("theory.py", "expectations.py", "dead_units.py", "linear_products.py")
+_THEORY = ("theory.py", "expectations.py", "arguments.py", "dead_units.py", "linear_products.py")
 
 
 def digest(*parts: str, theory: bool = True) -> str:
