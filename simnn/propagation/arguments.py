@@ -37,12 +37,12 @@ def numbers(
         array = np.asarray(values)
     except ValueError:  # rows of different lengths
         array = np.asarray(None)
-    lower = "> 0" if positive else f">= {low:g}" if math.isfinite(low) else ""
-    allowed = f"between {low:g} and {high:g}" if math.isfinite(low) and math.isfinite(high) else f"finite {lower}"
-    if array.dtype.kind not in "iuf" or not np.all(
-        np.isfinite(array) & (array >= low) & (array <= high) & ((array > 0) | (not positive))
-    ):
-        raise ValueError(f"{name}: must be {allowed.strip()}, not {values!r}")
+    numeric = array.dtype.kind in "iuf"
+    fits = np.isfinite(array) & (array >= low) & (array <= high) & ((array > 0) | (not positive)) if numeric else False
+    if not np.all(fits):
+        given = array[~fits][0].item() if numeric else values
+        bounds = ["> 0"] * positive + [f">= {low:g}"] * math.isfinite(low) + [f"<= {high:g}"] * math.isfinite(high)
+        raise ValueError(f"{name}: must be {' and '.join(['finite', *bounds])}, not {given!r}")
     return array.astype(np.float64)
 
 

@@ -169,6 +169,8 @@ def _checked(model: type[_Strict], values: Mapping[str, Any]) -> Any:
         first = error.errors()[0]
         name = str(first["loc"][0])
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "less_than_equal":  # the message has lost the last digits of 2^64 - 1
+            reason = f"less than or equal to {first['ctx']['le']}"
         if reason.startswith(f"{name}:"):
             raise ValueError(reason) from None
         raise ValueError(f"{name}: {values[name]!r} is not allowed: should be {reason}") from None

@@ -1,5 +1,6 @@
 """``simulate``: validate, choose a backend, run, return a dataset."""
 
+import contextlib
 import functools
 import inspect
 import json
@@ -54,7 +55,11 @@ def _in_order_given(signature: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(signature)
     def wrapper(*args: P.args, **given: P.kwargs) -> R:
-        inspect.signature(signature).bind(*args, **given)
+        known = inspect.signature(signature)
+        for name in given:
+            if name not in known.parameters:
+                raise TypeError(f"{name}: unknown parameter; allowed are {', '.join(known.parameters)}")
+        known.bind(*args, **given)
         return cast(R, _simulate(given))
 
     return wrapper
@@ -152,7 +157,9 @@ def simulate(
     Raises
     ------
     ValueError
-        If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
+        If a value is out of bounds; one line names the parameter, the value and what is allowed.
+    TypeError
+        If a parameter is unknown; one line names it and those that are known.
     MemoryError
         If the result would not fit into this machine's memory.
 
@@ -177,25 +184,25 @@ def simulate(
     raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
     """Python scalars and lists from NumPy arrays and other sequences."""
     if isinstance(value, np.generic):
         return value.item()
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.ndim > 1:
-            raise ValueError(f"a swept parameter must be a scalar or 1-D, not of shape {array.shape}")
+            raise ValueError(f"{name}: shape {array.shape} is not allowed: should be a scalar or 1-D")
         return array.tolist()
     if isinstance(value, range | tuple | list):
-        return [_plain(item) for item in value]
+        return [_plain(name, item) for item in value]
     return value
 
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     parameters = dict(given)
     progress, inputs = parameters.pop("progress", None), parameters.pop("inputs", None)
-    matrices = None if isinstance(parameters.get("weights", ""), str) else parameters.pop("weights")
-    plan = model.sweep({name: _plain(value) for name, value in parameters.items()})
+    matrices = None if isinstance(parameters.get("weights"), str | None) else parameters.pop("weights")
+    plan = model.sweep({name: _plain(name, value) for name, value in parameters.items()})
     patterns = _check_inputs(inputs, given)
     weights = _check_weights(matrices, patterns, plan, given)
     if plan.run.backend == "cuda":
@@ -225,7 +232,7 @@ def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np
     for name in ("correlation", "input_length"):
         if given.get(name) is not None:
             raise ValueError(f"{name}: {given[name]!r} is not allowed together with inputs, which determine it")
-    patterns = np.asarray(inputs, np.float64)
+    patterns = _matrix("inputs", inputs, "(K, n_in) numbers")
     if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= MAX_INPUTS or patterns.shape[1] == 0:
         raise ValueError(
             f"inputs: shape {patterns.shape} is not allowed: should be (K, n_in) with 1 <= K <= {MAX_INPUTS}"
@@ -236,6 +243,14 @@ def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np
     return patterns
 
 
+def _matrix(name: str, values: ArrayLike, allowed: str) -> NDArray[np.float64]:
+    with contextlib.suppress(ValueError):  # rows of different lengths
+        array = np.asarray(values)
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64)
+    raise ValueError(f"{name}: {values!r} is not allowed: should be {allowed}")
+
+
 def _check_weights(
     matrices: Any, patterns: NDArray[np.float64] | None, plan: Sweep, given: dict[str, Any]
 ) -> list[NDArray[np.float64]] | None:
@@ -243,7 +258,10 @@ def _check_weights(
         return None
     if plan.run.method != "dense" or patterns is None or plan.size > 1:
         raise ValueError("weights: matrices are allowed only with method='dense', inputs given, and nothing swept")
-    weights = [np.asarray(matrix, np.float64) for matrix in matrices]
+    weights = [
+        _matrix(f"weights: the matrix of layer {layer}", matrix, "rows of numbers")
+        for layer, matrix in enumerate(matrices, start=1)
+    ]
     layers, fan_in = plan.networks[0].layers, patterns.shape[1]
     if len(weights) != len(layers):
         raise ValueError(
