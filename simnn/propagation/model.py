@@ -212,6 +212,8 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         if name not in PARAMETERS:
             raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
     run = _checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
+    if run.backend == "cuda":
+        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     given = {name: value for name, value in parameters.items() if name in Network.model_fields}
     if given.get("widths") is not None:
         for name in ("width", "depth"):

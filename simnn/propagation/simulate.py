@@ -205,8 +205,6 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     plan = model.sweep({name: _plain(name, value) for name, value in parameters.items()})
     patterns = _check_inputs(inputs, given)
     weights = _check_weights(matrices, patterns, plan, given)
-    if plan.run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     pair = plan.fixed.correlation is not None or "correlation" in plan.axes
     count = len(patterns) if patterns is not None else 2 if pair else 1
     if count * plan.run.outputs > MAX_GRADIENTS:
