@@ -276,7 +276,7 @@ _NoRepeats.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapp
 
 
 def load(path: pathlib.Path) -> dict[str, Any]:
-    """Read a YAML file, refusing repeated keys.
+    """Read a YAML file, refusing what Snakemake would pass over: repeated keys, and unknown ones at the top.
 
     Parameters
     ----------
@@ -290,7 +290,7 @@ def load(path: pathlib.Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it is not there, not YAML, or repeats a key.
+        If it is not there, not YAML, repeats a key, or holds a key besides ``studies``.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeats)
@@ -300,6 +300,9 @@ def load(path: pathlib.Path) -> dict[str, Any]:
         raise ConfigError(f"config: {path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"config: {path}: should hold `studies:`")
+    for key in content:
+        if key not in Config.model_fields:
+            raise ConfigError(f"config: {path}: {key} is unknown; known keys are {', '.join(Config.model_fields)}")
     return content
 
 

@@ -108,6 +108,7 @@ def test_the_committed_schema_is_that_of_the_models():
         ("studies: {nothing: {trials: 3}}", ("'nothing'", "phase_diagram")),
         ("studies: [1", ("flow sequence",)),
         ("- 1", ("studies",)),
+        ("{studies: {phase_diagram: {trials: 3}}, stdies: {}}", ("config.yaml", "stdies", "studies")),
     ],
 )
 def test_bad_configuration_is_one_clear_line(tmp_path, text, words):
@@ -196,3 +197,11 @@ def test_keys_that_stand_twice_are_found_in_every_file(tmp_path):
     files[1].write_text("studies: {phase_diagram: {trials: 3}}")
     with pytest.raises(SystemExit, match="'trials' stands twice"):
         dag.Plan({"studies": {"phase_diagram": {"trials": 4}}}, files)
+
+
+def test_keys_that_snakemake_would_pass_over_are_found_in_every_file(tmp_path, pytestconfig):
+    shipped = pytestconfig.rootpath / "config.yaml"
+    given = tmp_path / "given.yaml"
+    given.write_text("stdies: {}")
+    with pytest.raises(SystemExit, match=r"given\.yaml: stdies is unknown; known keys are studies"):
+        dag.Plan(config.load(shipped), [given, shipped])
