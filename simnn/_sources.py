@@ -4,7 +4,9 @@ import hashlib
 import pathlib
 
 _PACKAGE = pathlib.Path(__file__).parent
-_THEORY = ("theory.py", "expectations.py", "finite_width.py", "dead_units.py", "linear_products.py")
+_THEORY = (
+    "theory.py", "expectations.py", "arguments.py", "finite_width.py", "dead_units.py", "linear_products.py",
+)  # fmt: skip
 
 
 def digest(*parts: str, theory: bool = True) -> str:

@@ -37,7 +37,15 @@ def _not_bool(value: Any) -> Any:
 _Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 _Integer = Annotated[int, BeforeValidator(_not_bool)]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-_Value = bool | int | float | str | None
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str | None):
+        return value
+    raise ValueError("should be a number, text, true, false or null")
+
+
+_Value = Annotated[bool | int | float | str | None, BeforeValidator(_scalar)]
 
 
 class _Strict(BaseModel):
@@ -88,12 +96,20 @@ def _axis(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return "list" if isinstance(value, list) else "range"
+    return "list" if isinstance(value, list) else "range" if isinstance(value, dict | Range) else "value"
 
 
-_Axis = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[list[_Value], Tag("list")], Discriminator(_kind), BeforeValidator(_axis)
-]
+_List = Annotated[list[_Value], Tag("list")]
+_Axis = Annotated[Annotated[Range, Tag("range")] | _List, Discriminator(_kind), BeforeValidator(_axis)]
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise ValueError("should be a single value; ranges belong in grid or jobs")
+    return value
+
+
+_Fixed = Annotated[Annotated[_Value, Tag("value")] | _List, Discriminator(_kind), BeforeValidator(_fixed)]
 
 
 class Block(_Strict):
@@ -104,7 +120,7 @@ class Block(_Strict):
     study : str, optional
         Module of the study; by default the name of the block.
     model : dict
-        Fixed parameters.
+        Fixed parameters; a list for those that take one, such as the widths of all layers.
     grid : dict
         Axes that are computed inside one job.
     jobs : dict
@@ -116,7 +132,7 @@ class Block(_Strict):
     """
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")] | None = None
-    model: dict[str, _Value] = {}
+    model: dict[str, _Fixed] = {}
     grid: dict[str, _Axis] = {}
     jobs: dict[str, _Axis] = {}
     trials: Annotated[_Integer, Field(ge=1, le=2**32)]
@@ -164,8 +180,10 @@ def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _first_line(error: ValidationError) -> str:
     first = error.errors()[0]
-    path = ".".join(str(key) for key in first["loc"] if key not in ("range", "list"))
+    path = ".".join(str(key) for key in first["loc"] if key not in ("range", "list", "value"))
     reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "less_than_equal":  # the message has lost the last digits of 2^64 - 1
+        reason = f"input should be less than or equal to {first['ctx']['le']}"
     if first["type"] == "missing":
         return f"config: {path} is missing"
     if first["type"] == "extra_forbidden":
@@ -191,10 +209,17 @@ def _normalise(name: str, block: Block) -> dict[str, Any]:
     repeated = (set(block.model) & set(axes)) | (set(block.grid) & set(block.jobs))
     if repeated:
         raise ConfigError(f"{where}: {sorted(repeated)[0]} stands in two of model, grid and jobs")
-    rounded = {key: [_rounded(value) for value in values] for key, values in axes.items()}
-    fixed = {key: _rounded(value) for key, value in block.model.items()}
-    given = fixed | rounded | {"trials": block.trials, "seed": block.seed, "backend": block.backend}
-    validate = getattr(module, "validate", None) or importlib.import_module(f"simnn.{module.MODEL}.model").validate
+    described = importlib.import_module(f"simnn.{module.MODEL}.model")
+    lists = set(described.PARAMETERS) - set(described.SWEPT)
+    for key, value in block.model.items():
+        if isinstance(value, list) and key not in lists:
+            raise ConfigError(f"{where}: {key}: {value!r} is not allowed in model: axes belong in grid or jobs")
+    for key in axes:
+        if key in lists:
+            raise ConfigError(f"{where}: {key}: cannot be swept; it belongs in model")
+    given = {key: _rounded(value) for key, value in (dict(block.model) | axes).items()}
+    given |= {"trials": block.trials, "seed": block.seed, "backend": block.backend}
+    validate = getattr(module, "validate", None) or described.validate
     try:
         parameters = validate(given)
     except ValueError as error:
@@ -226,6 +251,8 @@ def _module(study: str, where: str) -> Any:
 
 def _rounded(value: Any) -> Any:
     """Twelve digits: 0.1 + 0.2 and 0.3 are one value, and name one file."""
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
     if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value):
         value = float(value)  # YAML reads 1e-3 as text
     if isinstance(value, float) and math.isfinite(value):
@@ -249,7 +276,7 @@ _NoRepeats.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapp
 
 
 def load(path: pathlib.Path) -> dict[str, Any]:
-    """Read a YAML file, refusing repeated keys.
+    """Read a YAML file, refusing what Snakemake would pass over: repeated keys, and unknown ones at the top.
 
     Parameters
     ----------
@@ -263,7 +290,7 @@ def load(path: pathlib.Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it is not there, not YAML, or repeats a key.
+        If it is not there, not YAML, repeats a key, or holds a key besides ``studies``.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_NoRepeats)
@@ -273,6 +300,9 @@ def load(path: pathlib.Path) -> dict[str, Any]:
         raise ConfigError(f"config: {path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"config: {path}: should hold `studies:`")
+    for key in content:
+        if key not in Config.model_fields:
+            raise ConfigError(f"config: {path}: {key} is unknown; known keys are {', '.join(Config.model_fields)}")
     return content
 
 

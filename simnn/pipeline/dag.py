@@ -27,7 +27,7 @@ class Plan:
     def __init__(self, raw: Mapping[str, Any], files: Iterable[pathlib.Path]) -> None:
         try:
             for file in files:
-                config.load(file)  # repeated keys are gone by the time Snakemake has read a file
+                config.load(file)  # what is wrong with a file is gone by the time Snakemake has merged it
             self.blocks = config.parse({"studies": raw.get("studies", {})})
         except config.ConfigError as error:
             raise SystemExit(str(error)) from None

@@ -47,7 +47,7 @@ def cell(specification: str, output: pathlib.Path) -> None:
 def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: pathlib.Path) -> None:
     """Join the cells of a study and add its theory.
 
-    A damaged cell is simulated again, with a warning.
+    A damaged cell is simulated again, with a warning. The wall time of the result is the sum of those of its cells.
 
     Parameters
     ----------
@@ -59,10 +59,16 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
         Where the cells are.
     output : pathlib.Path
         The netCDF file.
+
+    Raises
+    ------
+    ValueError
+        If cells describe one variable differently.
     """
     import xarray as xr
 
     parts = []
+    wall_times: list[Any] = []
     for job in cells.split(study, block):
         path = folder / f"{job.name}.nc"
         try:
@@ -71,16 +77,18 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
             _log.warning("%s; simulating it again", error)
             cell(job.specification, path)
             part = store.read(path)
-        parts.append(part)
+        wall_times.append(part.attrs.get("wall_time_seconds"))
+        parts.append(part.drop_attrs(deep=False))
     with xr.set_options(use_new_combine_kwarg_defaults=True):  # type: ignore[no-untyped-call]
-        joined = xr.combine_by_coords(parts, combine_attrs="drop") if len(parts) > 1 else parts[0]
+        joined = xr.combine_by_coords(parts, combine_attrs="identical") if len(parts) > 1 else parts[0]
     assert isinstance(joined, xr.Dataset)
     # Joining sorts axes; figures and readers expect the order of the configuration.
     order = {name: block["parameters"][name] for name in block["jobs"] if name in joined.dims}
     joined = joined.sel(order)
     specification = {"study": study, **block}
     module = importlib.import_module(block["module"])
-    joined.attrs = provenance.attributes(module.TITLE, specification)
+    wall_time = None if None in wall_times else sum(wall_times)
+    joined.attrs = provenance.attributes(module.TITLE, specification, wall_time)
     compared = module.compare(joined)
     store.write(compared.assign_attrs(joined.attrs), output)
 

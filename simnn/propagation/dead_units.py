@@ -21,20 +21,12 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simnn.propagation.arguments import count, number, numbers, same_kind
+
 Array = NDArray[np.float64]
 
 # Integrands that contain a normal density are below 1e-16 of their maximum outside this range.
 _TAIL = 9.0
-
-
-def _same_kind(values: Array, like: ArrayLike) -> float | Array:
-    return float(values) if np.ndim(like) == 0 else values
-
-
-def _count(name: str, value: int) -> int:
-    if not (isinstance(value, int | np.integer) and value >= 1):
-        raise ValueError(f"{name}: must be an integer >= 1, not {value!r}")
-    return int(value)
 
 
 def _integral(f: Callable[[float], float], breaks: Sequence[float]) -> float:
@@ -76,7 +68,7 @@ def input_death(widths: Sequence[int]) -> Array:
     """
     if len(widths) == 0:
         raise ValueError(f"widths: must name at least one layer, not {widths!r}")
-    alive = [math.log1p(-(2.0 ** -_count("widths", width))) for width in widths]
+    alive = [math.log1p(-(2.0 ** -count("widths", width))) for width in widths]
     return np.asarray(-np.expm1(np.cumsum(alive)), np.float64)
 
 
@@ -107,7 +99,7 @@ def network_death_bounds(width: int, depth: int) -> tuple[float, float]:
     ----------
     Lu et al. 2020 [1]_, whose L counts the output layer too: L = depth + 1.
     """
-    n, layers = _count("width", width), _count("depth", depth)
+    n, layers = count("width", width), count("depth", depth)
     half = 2.0**-n
     one_sided, two_sided = 1.0 - half, 1.0 - 2.0 * half - (n - 1.0) * half**2
     weight = (1.0 - 2.0 * half) * (1.0 - half) / (1.0 + (n - 1.0) * half)
@@ -147,17 +139,9 @@ def unit_death(bias: ArrayLike, points: int, norm: float = 1.0) -> float | Array
     """
     from scipy.special import log_ndtr
 
-    shift = _finite("bias", bias)
-    if not (math.isfinite(norm) and norm > 0.0):
-        raise ValueError(f"norm: must be a finite number > 0, not {norm!r}")
-    return _same_kind(np.exp(_count("points", points) * log_ndtr(-shift / norm)), bias)
-
-
-def _finite(name: str, values: ArrayLike) -> Array:
-    array = np.asarray(values, np.float64)
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name}: must be finite, not {values!r}")
-    return array
+    shift = numbers("bias", bias)
+    scale = number("norm", norm, positive=True)
+    return same_kind(np.exp(count("points", points) * log_ndtr(-shift / scale)), bias)
 
 
 @overload
@@ -193,10 +177,8 @@ def mean_unit_death(bias: ArrayLike, points: int, dimension: int, sigma_w: float
     """
     from scipy.special import log_ndtr
 
-    shifts, m, d = _finite("bias", bias), _count("points", points), _count("dimension", dimension)
-    if not (math.isfinite(sigma_w) and sigma_w > 0.0):
-        raise ValueError(f"sigma_w: must be a finite number > 0, not {sigma_w!r}")
-    root = math.sqrt(d)
+    shifts, m, d = numbers("bias", bias), count("points", points), count("dimension", dimension)
+    scale, root = number("sigma_w", sigma_w, positive=True), math.sqrt(d)
 
     def density(r: float) -> float:
         # Of the norm r of d normals, about sqrt(d) +- 1 / sqrt(2), relative to that at r = sqrt(d).
@@ -208,11 +190,11 @@ def mean_unit_death(bias: ArrayLike, points: int, dimension: int, sigma_w: float
 
     def mean(b: float) -> float:
         def integrand(r: float) -> float:
-            return density(r) * math.exp(m * float(log_ndtr(-b * root / (sigma_w * r))))
+            return density(r) * math.exp(m * float(log_ndtr(-b * root / (scale * r))))
 
         return _integral(integrand, range_of_r) / total
 
-    return _same_kind(np.array([mean(b) for b in shifts.ravel().tolist()]).reshape(shifts.shape), bias)
+    return same_kind(np.array([mean(b) for b in shifts.ravel().tolist()]).reshape(shifts.shape), bias)
 
 
 @overload
@@ -247,11 +229,9 @@ def layer_death(overlap: ArrayLike, points: int) -> float | Array:
     ----------
     Gupta 1963 [2]_, section 2.2.
     """
-    overlaps, m = np.asarray(overlap, np.float64), _count("points", points)
-    if not np.all((overlaps >= 0.0) & (overlaps <= 1.0)):
-        raise ValueError(f"overlap: must lie between 0 and 1, not {overlap!r}")
+    overlaps, m = numbers("overlap", overlap, 0.0, 1.0), count("points", points)
     fractions = np.array([_all_negative(c, m) for c in overlaps.ravel().tolist()])
-    return _same_kind(fractions.reshape(overlaps.shape), overlap)
+    return same_kind(fractions.reshape(overlaps.shape), overlap)
 
 
 def _all_negative(c: float, m: int) -> float:

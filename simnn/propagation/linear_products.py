@@ -25,6 +25,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simnn.propagation.arguments import count, same_kind
+
 Array = NDArray[np.float64]
 Partition = tuple[int, ...]
 
@@ -33,17 +35,6 @@ MAX_ORDER = 5
 
 _TRACY_WIDOM_MEAN = -1.2065335745820
 """Mean of the Tracy-Widom law of real matrices (beta = 1)."""
-
-
-def _count(name: str, value: int, most: float = math.inf) -> int:
-    if not (isinstance(value, int | np.integer) and 1 <= value <= most):
-        limit = "an integer >= 1" if math.isinf(most) else f"an integer from 1 to {most}"
-        raise ValueError(f"{name}: must be {limit}, not {value!r}")
-    return int(value)
-
-
-def _same_kind(values: Array, like: ArrayLike) -> float | Array:
-    return float(values) if np.ndim(like) == 0 else values
 
 
 # --- moments --------------------------------------------------------------------------------------------------
@@ -73,7 +64,7 @@ def fuss_catalan(depth: int, order: int) -> int:
     ----------
     Penson & Zyczkowski 2011 [1]_, eq. 3.
     """
-    layers, k = _count("depth", depth), _count("order", order)
+    layers, k = count("depth", depth), count("order", order)
     return math.comb((layers + 1) * k, k) // (layers * k + 1)
 
 
@@ -103,7 +94,7 @@ def mean_moment(depth: int, order: int, width: int) -> float:
     ValueError
         If an argument is no integer in range.
     """
-    layers, k, n = _count("depth", depth), _count("order", order, MAX_ORDER), _count("width", width)
+    layers, k, n = count("depth", depth), count("order", order, most=MAX_ORDER), count("width", width)
     partitions, loops = _wick(k)
     # Power sums of the identity, each divided by n: all 1. A trace is n times its normalised value.
     factors = np.array(
@@ -207,7 +198,7 @@ def spectral_edge(depth: int) -> float:
     ----------
     Penson & Zyczkowski 2011 [1]_, section II.
     """
-    layers = _count("depth", depth)
+    layers = count("depth", depth)
     return (layers + 1) * (1.0 + 1.0 / layers) ** layers
 
 
@@ -239,7 +230,7 @@ def mean_largest(depth: int, width: int) -> float:
     ----------
     Johnstone 2001 [4]_ for one matrix; the density at the edge is that of `spectral_density`.
     """
-    layers, n = _count("depth", depth), _count("width", width)
+    layers, n = count("depth", depth), count("width", width)
     scale = layers / math.cbrt(2.0 * (layers + 1) * n * n)
     return spectral_edge(layers) * (1.0 + _TRACY_WIDOM_MEAN * scale)
 
@@ -279,7 +270,7 @@ def spectral_density(x: ArrayLike, depth: int) -> float | Array:
     values, (inside, phi, theta) = _positions(x, depth), _angles(x, depth)
     density = np.where(values > 0.0, 0.0, np.inf)
     density[inside] = np.sin(phi) * np.sin(theta) / (np.pi * values[inside] * np.sin(theta + phi))
-    return _same_kind(density, x)
+    return same_kind(density, x)
 
 
 @overload
@@ -312,11 +303,11 @@ def spectral_cdf(x: ArrayLike, depth: int) -> float | Array:
     values, (inside, phi, theta) = _positions(x, depth), _angles(x, depth)
     fraction = np.where(values > 0.0, 1.0, 0.0)
     fraction[inside] = (theta + depth * np.sin(phi) * np.sin(theta) / np.sin(theta + phi)) / np.pi
-    return _same_kind(fraction, x)
+    return same_kind(fraction, x)
 
 
 def _positions(x: ArrayLike, depth: int) -> Array:
-    _count("depth", depth)
+    count("depth", depth)
     values = np.asarray(x, np.float64)
     if not np.all(values >= 0.0):
         raise ValueError(f"x: must be >= 0, not {x!r}")
@@ -373,5 +364,5 @@ def lyapunov_exponents(width: int) -> Array:
     """
     from scipy.special import digamma
 
-    n = _count("width", width)
+    n = count("width", width)
     return np.asarray(0.5 * (digamma(0.5 * np.arange(n, 0, -1)) + math.log(2.0 / n)), np.float64)

@@ -1,8 +1,9 @@
 """What is simulated: one network, the sweep over networks, and how it is run. Light to import."""
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -121,21 +122,43 @@ PARAMETERS = (*Network.model_fields, *Run.model_fields)
 
 @dataclass(frozen=True)
 class Sweep:
-    """Networks of a sweep, in C order of its axes.
+    """A validated sweep; its networks come in C order of its axes.
 
     Attributes
     ----------
     axes : dict of str to tuple
         Values of each swept parameter, in the order given.
-    networks : tuple of Network
-        One for each combination.
+    fixed : Network
+        All other parameters.
     run : Run
-        How they are run.
+        How networks are run.
     """
 
     axes: dict[str, tuple[Any, ...]]
-    networks: tuple[Network, ...]
+    fixed: Network
     run: Run
+
+    @property
+    def size(self) -> int:
+        """Number of networks."""
+        return math.prod(len(axis) for axis in self.axes.values())
+
+    @property
+    def depth(self) -> int:
+        """Layers of the deepest network."""
+        widths = self.fixed.widths
+        return max(self.axes.get("depth", (self.fixed.depth,))) if widths is None else len(widths)
+
+    @property
+    def width(self) -> int:
+        """Units of the widest layer."""
+        return max(self.fixed.widths or self.axes.get("width", (self.fixed.width,)))
+
+    @functools.cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """One for each combination; a sweep may be too large to ask for them, see `simnn.propagation.memory`."""
+        points = itertools.product(*self.axes.values())
+        return tuple(self.fixed.model_copy(update=dict(zip(self.axes, point, strict=True))) for point in points)
 
 
 def _checked(model: type[_Strict], values: Mapping[str, Any]) -> Any:
@@ -146,6 +169,8 @@ def _checked(model: type[_Strict], values: Mapping[str, Any]) -> Any:
         first = error.errors()[0]
         name = str(first["loc"][0])
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "less_than_equal":  # the message has lost the last digits of 2^64 - 1
+            reason = f"less than or equal to {first['ctx']['le']}"
         if reason.startswith(f"{name}:"):
             raise ValueError(reason) from None
         raise ValueError(f"{name}: {values[name]!r} is not allowed: should be {reason}") from None
@@ -167,7 +192,7 @@ def _axis(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def sweep(parameters: Mapping[str, Any]) -> Sweep:
-    """Validate parameters and expand their sequences.
+    """Validate parameters.
 
     Parameters
     ----------
@@ -187,6 +212,8 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         if name not in PARAMETERS:
             raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
     run = _checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
+    if run.backend == "cuda":
+        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     given = {name: value for name, value in parameters.items() if name in Network.model_fields}
     if given.get("widths") is not None:
         for name in ("width", "depth"):
@@ -194,15 +221,9 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
                 raise ValueError(f"{name}: {given[name]!r} is not allowed together with widths, one for each layer")
     axes = {name: _axis(name, value) for name, value in given.items() if name in SWEPT and _is_sequence(value)}
     fixed = _checked(Network, {name: value for name, value in given.items() if name not in axes})
-    networks = tuple(fixed.model_copy(update=point) for point in _points(axes))
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
-    return Sweep(axes, networks, run)
-
-
-def _points(axes: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*axes.values()):
-        yield dict(zip(axes, values, strict=True))
+    return Sweep(axes, fixed, run)
 
 
 def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,32 +245,5 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweep(parameters)
-    scalars = plan.networks[0].model_dump(mode="json") | plan.run.model_dump()
+    scalars = plan.fixed.model_dump(mode="json") | plan.run.model_dump()
     return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}
-
-
-def memory(plan: Sweep, inputs: int) -> int:
-    """Bytes that a sweep needs at its peak, to first order.
-
-    Parameters
-    ----------
-    plan : Sweep
-        The validated sweep.
-    inputs : int
-        Number of inputs.
-
-    Returns
-    -------
-    int
-        Bytes of the results, and of the largest weight matrix of a dense run.
-    """
-    depth = max(len(network.layers) for network in plan.networks)
-    kept = plan.run.trials if plan.run.keep_trials else 4
-    columns = inputs * plan.run.outputs
-    grams = (depth + 1) * (3 * inputs * inputs + 2 * columns * columns) * 8
-    results = math.prod((len(plan.networks), kept, grams))
-    if plan.run.method != "dense":
-        return results
-    width = max(max(network.layers) for network in plan.networks)
-    itemsize = 4 if plan.run.dtype == "float32" else 8
-    return results + width * (width + 6 * columns * depth) * itemsize

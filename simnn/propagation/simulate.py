@@ -1,5 +1,6 @@
 """``simulate``: validate, choose a backend, run, return a dataset."""
 
+import contextlib
 import functools
 import inspect
 import json
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn._startup import collector_paused
-from simnn.propagation import model
+from simnn.propagation import memory, model
 from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Sweep
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead.
 _SLICE_SECONDS = 0.2
-_SLICE_BYTES = 64 * 2**20
 
 _LONG_NAMES = {
     "activation": "activation function",
@@ -55,7 +55,11 @@ def _in_order_given(signature: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(signature)
     def wrapper(*args: P.args, **given: P.kwargs) -> R:
-        inspect.signature(signature).bind(*args, **given)
+        known = inspect.signature(signature)
+        for name in given:
+            if name not in known.parameters:
+                raise TypeError(f"{name}: unknown parameter; allowed are {', '.join(known.parameters)}")
+        known.bind(*args, **given)
         return cast(R, _simulate(given))
 
     return wrapper
@@ -153,7 +157,9 @@ def simulate(
     Raises
     ------
     ValueError
-        If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
+        If a value is out of bounds; one line names the parameter, the value and what is allowed.
+    TypeError
+        If a parameter is unknown; one line names it and those that are known.
     MemoryError
         If the result would not fit into this machine's memory.
 
@@ -178,37 +184,38 @@ def simulate(
     raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
     """Python scalars and lists from NumPy arrays and other sequences."""
     if isinstance(value, np.generic):
         return value.item()
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.ndim > 1:
-            raise ValueError(f"a swept parameter must be a scalar or 1-D, not of shape {array.shape}")
+            raise ValueError(f"{name}: shape {array.shape} is not allowed: should be a scalar or 1-D")
         return array.tolist()
     if isinstance(value, range | tuple | list):
-        return [_plain(item) for item in value]
+        return [_plain(name, item) for item in value]
     return value
 
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     parameters = dict(given)
     progress, inputs = parameters.pop("progress", None), parameters.pop("inputs", None)
-    matrices = None if isinstance(parameters.get("weights", ""), str) else parameters.pop("weights")
-    plan = model.sweep({name: _plain(value) for name, value in parameters.items()})
+    matrices = None if isinstance(parameters.get("weights"), str | None) else parameters.pop("weights")
+    plan = model.sweep({name: _plain(name, value) for name, value in parameters.items()})
     patterns = _check_inputs(inputs, given)
     weights = _check_weights(matrices, patterns, plan, given)
-    if plan.run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    count = len(patterns) if patterns is not None else 1 if plan.networks[0].correlation is None else 2
+    pair = plan.fixed.correlation is not None or "correlation" in plan.axes
+    count = len(patterns) if patterns is not None else 2 if pair else 1
     if count * plan.run.outputs > MAX_GRADIENTS:
         raise ValueError(
             f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
             f"inputs times outputs should be at most {MAX_GRADIENTS}"
         )
+    from simnn.device.targets import threads
+
+    _check_memory(memory.peak(plan, count, count if patterns is None else patterns.shape[1], threads()))
     _check_sine(plan, patterns)
-    _check_memory(model.memory(plan, count))
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
 
@@ -224,7 +231,7 @@ def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np
     for name in ("correlation", "input_length"):
         if given.get(name) is not None:
             raise ValueError(f"{name}: {given[name]!r} is not allowed together with inputs, which determine it")
-    patterns = np.asarray(inputs, np.float64)
+    patterns = _matrix("inputs", inputs, "(K, n_in) numbers")
     if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= MAX_INPUTS or patterns.shape[1] == 0:
         raise ValueError(
             f"inputs: shape {patterns.shape} is not allowed: should be (K, n_in) with 1 <= K <= {MAX_INPUTS}"
@@ -235,14 +242,25 @@ def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np
     return patterns
 
 
+def _matrix(name: str, values: ArrayLike, allowed: str) -> NDArray[np.float64]:
+    with contextlib.suppress(ValueError):  # rows of different lengths
+        array = np.asarray(values)
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64)
+    raise ValueError(f"{name}: {values!r} is not allowed: should be {allowed}")
+
+
 def _check_weights(
     matrices: Any, patterns: NDArray[np.float64] | None, plan: Sweep, given: dict[str, Any]
 ) -> list[NDArray[np.float64]] | None:
     if matrices is None:
         return None
-    if plan.run.method != "dense" or patterns is None or len(plan.networks) > 1:
+    if plan.run.method != "dense" or patterns is None or plan.size > 1:
         raise ValueError("weights: matrices are allowed only with method='dense', inputs given, and nothing swept")
-    weights = [np.asarray(matrix, np.float64) for matrix in matrices]
+    weights = [
+        _matrix(f"weights: the matrix of layer {layer}", matrix, "rows of numbers")
+        for layer, matrix in enumerate(matrices, start=1)
+    ]
     layers, fan_in = plan.networks[0].layers, patterns.shape[1]
     if len(weights) != len(layers):
         raise ValueError(
@@ -302,8 +320,7 @@ def _real(plan: Sweep) -> Any:
 
 def _widths(plan: Sweep) -> NDArray[np.int64]:
     """Units of each layer, (cells, deepest); shallower networks repeat their last layer."""
-    deepest = max(len(network.layers) for network in plan.networks)
-    rows = [network.layers + network.layers[-1:] * (deepest - len(network.layers)) for network in plan.networks]
+    rows = [network.layers + network.layers[-1:] * (plan.depth - len(network.layers)) for network in plan.networks]
     return np.array(rows, np.int64)
 
 
@@ -372,16 +389,15 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     from simnn.device.targets import threads
     from simnn.propagation.observables import Grams
 
-    total = len(plan.networks) * plan.run.trials
-    deepest = _widths(plan).shape[1]
-    most = max(1, _SLICE_BYTES // (32 * (deepest + 1) * (inputs * plan.run.outputs) ** 2))
+    total = plan.size * plan.run.trials
+    most = memory.slice_tasks(plan, inputs)
 
     stop = np.zeros(1, np.int64)
 
     def run(first: int, size: int) -> "tuple[Indices, Indices, Grams, float]":
         task = np.arange(first, min(first + size, total))
         cell, trial = task // plan.run.trials, task % plan.run.trials
-        batch = Grams.empty(len(task), deepest, inputs, plan.run.outputs)
+        batch = Grams.empty(len(task), plan.depth, inputs, plan.run.outputs)
         start = time.perf_counter()
         sampler(cell, trial + plan.run.first_trial, batch, stop)
         return cell, trial, batch, time.perf_counter() - start
@@ -417,12 +433,10 @@ def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
     from simnn.device import moments
     from simnn.device.targets import cpu
     from simnn.progress import track
-    from simnn.propagation.observables import DESCRIPTIONS, dimensions, observe
+    from simnn.propagation.observables import observe
 
-    cells, trials, outputs, widths = len(plan.networks), plan.run.trials, plan.run.outputs, _widths(plan)
-    sizes = {"layer": widths.shape[1], "input": inputs, "other_input": inputs}
-    sizes |= {"output": outputs, "other_output": outputs}
-    shapes = {name: tuple(sizes[dim] for dim in dimensions(name, outputs)) for name in DESCRIPTIONS}
+    cells, trials, outputs, widths = plan.size, plan.run.trials, plan.run.outputs, _widths(plan)
+    shapes = memory.statistics(plan, inputs)
     columns = int(sum(np.prod(shape) for shape in shapes.values()))
     sigma_w, sigma_b = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
     add = moments.bind(cpu(np.float64))
@@ -469,7 +483,7 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
     lead = tuple(coordinates)
     if plan.run.keep_trials:
         coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
-    coordinates["layer"] = np.arange(1, max(len(network.layers) for network in plan.networks) + 1)
+    coordinates["layer"] = np.arange(1, plan.depth + 1)
     coordinates["input"] = coordinates["other_input"] = np.arange(inputs)
     if plan.run.outputs > 1:
         coordinates["output"] = coordinates["other_output"] = np.arange(plan.run.outputs)
@@ -488,8 +502,8 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
     dataset = xr.Dataset(variables, coordinates)
     for coordinate in coordinates:
         dataset[coordinate].attrs = {"long_name": _LONG_NAMES[coordinate], "units": "1"}
-    fixed = {name: value for name, value in plan.networks[0].model_dump(mode="json").items() if name not in plan.axes}
-    for name in ("width", "depth") if plan.networks[0].widths is not None else ("widths",):
+    fixed = {name: value for name, value in plan.fixed.model_dump(mode="json").items() if name not in plan.axes}
+    for name in ("width", "depth") if plan.fixed.widths is not None else ("widths",):
         del fixed[name]
     run = plan.run.model_dump()
     dataset.attrs = {

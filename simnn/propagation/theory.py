@@ -25,24 +25,28 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from simnn.propagation.activations import Activation
+from simnn.propagation.arguments import count, number, numbers, same_kind
 from simnn.propagation.expectations import Array, Expectations, KinkedLine, expectations, shape
 
 _CRITICAL = 1e-12
 """A growth factor this close to 1 counts as 1: q* and sigma_w carry rounding errors."""
 
 
+_LARGEST = 1e50
+"""Largest standard deviation: its fourth power is finite."""
+
+_LARGEST_CRITICAL = 1e5
+"""Largest sigma_b of a critical point, where chi differs from its limit at infinite length by 1e-12."""
+
+_PER_DECADE = 25
+"""Points of the grids on which roots are looked for."""
+
+
 def _variances(sigma_w: float, sigma_b: float) -> tuple[float, float]:
-    for name, sigma in (("sigma_w", sigma_w), ("sigma_b", sigma_b)):
-        if not (math.isfinite(sigma) and sigma >= 0.0):
-            raise ValueError(f"{name}: must be a finite number >= 0, not {sigma!r}")
-    return float(sigma_w) ** 2, float(sigma_b) ** 2
-
-
-def _same_kind(values: Array, like: ArrayLike) -> float | Array:
-    return float(values) if np.ndim(like) == 0 else values
+    return number("sigma_w", sigma_w, 0.0, _LARGEST) ** 2, number("sigma_b", sigma_b, 0.0, _LARGEST) ** 2
 
 
 # --- maps from one layer to the next --------------------------------------------------------------------------
@@ -79,15 +83,8 @@ def length_map(q: ArrayLike, activation: str | Activation, sigma_w: float, sigma
     Poole et al. 2016 [1]_, eq. 3.
     """
     variance_w, variance_b = _variances(sigma_w, sigma_b)
-    lengths = _lengths(q, positive=False)
-    return _same_kind(variance_w * expectations(activation).mean_square(lengths) + variance_b, q)
-
-
-def _lengths(q: ArrayLike, positive: bool) -> Array:
-    lengths = np.asarray(q, dtype=np.float64)
-    if not np.all(np.isfinite(lengths) & ((lengths > 0.0) if positive else (lengths >= 0.0))):
-        raise ValueError(f"q: must be finite and {'> 0' if positive else '>= 0'}, not {q!r}")
-    return lengths
+    lengths = numbers("q", q, 0.0)
+    return same_kind(variance_w * expectations(activation).mean_square(lengths) + variance_b, q)
 
 
 @overload
@@ -130,16 +127,13 @@ def decorrelation_map(
     Poole et al. 2016 [1]_, eq. 5, subtracted from its value at c = 1.
     """
     variance_w, variance_b = _variances(sigma_w, sigma_b)
-    length = float(_lengths(q, positive=True))
-    decorrelations = np.asarray(e, dtype=np.float64)
-    if not np.all((decorrelations >= 0.0) & (decorrelations <= 2.0)):
-        raise ValueError(f"e: must lie between 0 and 2, not {e!r}")
+    length, decorrelations = number("q", q, positive=True), numbers("e", e, 0.0, 2.0)
     mean = expectations(activation)
     next_length = variance_w * float(mean.mean_square(np.asarray(length))) + variance_b
     distances = [mean.distance(length, length, length * one) for one in decorrelations.ravel().tolist()]
     with np.errstate(invalid="ignore"):  # sigma_w = sigma_b = 0 leaves nothing to correlate: nan
         ratio = variance_w * np.asarray(distances) / np.float64(next_length)
-    return _same_kind(ratio.reshape(decorrelations.shape), e)
+    return same_kind(ratio.reshape(decorrelations.shape), e)
 
 
 @overload
@@ -181,10 +175,7 @@ def correlation_map(
     ----------
     Poole et al. 2016 [1]_, eq. 5.
     """
-    correlations = np.asarray(c, dtype=np.float64)
-    if not np.all(np.abs(correlations) <= 1.0):
-        raise ValueError(f"c: must lie between -1 and 1, not {c!r}")
-    return _same_kind(1.0 - decorrelation_map(1.0 - correlations, q, activation, sigma_w, sigma_b), c)
+    return same_kind(1.0 - decorrelation_map(1.0 - numbers("c", c, -1.0, 1.0), q, activation, sigma_w, sigma_b), c)
 
 
 def kernel_map(covariance: ArrayLike, activation: str | Activation, sigma_w: float, sigma_b: float) -> Array:
@@ -226,8 +217,8 @@ class _Pairs:
 
     @classmethod
     def of(cls, covariance: ArrayLike, name: str) -> "_Pairs":
-        matrix = np.array(covariance, dtype=np.float64, ndmin=2)
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.all(np.isfinite(matrix)):
+        matrix = np.array(numbers(name, covariance), ndmin=2)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"{name}: must be a square matrix of finite numbers")
         length = np.diag(matrix).copy()
         bound = np.sqrt(np.abs(np.outer(length, length))) * (1.0 + 1e-9)
@@ -302,8 +293,7 @@ def fixed_point(
 def _length_fixed_point(
     activation: str | Activation, variance_w: float, variance_b: float, q_start: float = 1.0
 ) -> float:
-    if not (math.isfinite(q_start) and q_start > 0.0):
-        raise ValueError(f"q_start: must be a finite number > 0, not {q_start!r}")
+    q_start = number("q_start", q_start, high=_LARGEST**2, positive=True)
     mean = expectations(activation)
     if isinstance(mean, KinkedLine):
         return _homogeneous_fixed_point(variance_w * float(mean.gain(np.asarray(1.0))), variance_b, q_start)
@@ -314,14 +304,14 @@ def _length_fixed_point(
     start = float(growth(np.asarray(q_start)))
     if abs(start) < _CRITICAL:
         return q_start
-    # The length map increases with q, so that its iteration stops at the first fixed point on its way.
+    # The length map increases with q, so that its iteration stops at the first fixed point on its way. Where growth
+    # tends to 1, at large lengths and without a bias at small ones, rounding is no fixed point.
     if start > 0.0:
-        grid = np.geomspace(q_start, max(1e15, 10.0 * q_start), 300)
-        return _first_root(growth, grid, growth(grid) < 0.0, otherwise=math.inf)
+        grid = _grid(q_start, 1e15 * max(1.0, q_start, variance_w + variance_b))
+        return _first_root(growth, grid, slack=_CRITICAL, otherwise=math.inf)
     lowest = variance_w * float(mean.mean_square(np.asarray(0.0))) + variance_b
-    grid = np.geomspace(q_start, min(max(0.5 * lowest, 1e-14), 0.5 * q_start), 200)
-    # Without a bias the growth may tend to 1 as the length decays: rounding is no fixed point.
-    return _first_root(growth, grid, growth(grid) > (_CRITICAL if lowest == 0.0 else 0.0), otherwise=0.0)
+    grid = _grid(q_start, min(max(0.5 * lowest, 1e-14), 0.5 * q_start))
+    return _first_root(lambda q: -growth(q), grid, slack=_CRITICAL if lowest == 0.0 else 0.0, otherwise=0.0)
 
 
 def _homogeneous_fixed_point(factor: float, variance_b: float, q_start: float) -> float:
@@ -333,22 +323,50 @@ def _homogeneous_fixed_point(factor: float, variance_b: float, q_start: float) -
     return variance_b / (1.0 - factor)
 
 
-def _first_root(f: Callable[[Array], Array], grid: Array, crossed: NDArray[np.bool_], otherwise: float) -> float:
-    """Root of f between the first grid point where ``crossed`` and the one before it."""
-    if not np.any(crossed):
+def _grid(start: float, stop: float) -> Array:
+    return np.geomspace(start, stop, 2 + round(_PER_DECADE * abs(math.log10(stop / start))))
+
+
+def _first_root(f: Callable[[Array], Array], grid: Array, slack: float, otherwise: float) -> float:
+    """Root of f where it first falls below ``-slack``, on its way along the grid from a point at which f > 0."""
+    values = f(grid)
+    dips = _dips(f, grid, values, slack)
+    if dips:
+        grid = np.sort([*grid, *dips])[:: 1 if grid[-1] > grid[0] else -1]
+        values = f(grid)
+    below = np.flatnonzero(values < -slack)
+    if len(below) == 0:
         return otherwise
-    first = int(np.argmax(crossed))
-    return _root(lambda q: float(f(np.asarray(q))), float(grid[first - 1]), float(grid[first]))
+    last = np.flatnonzero(values[: below[0]] > 0.0)[-1]
+    return _root(lambda q: float(f(np.asarray(q))), float(grid[last]), float(grid[below[0]]))
+
+
+def _dips(f: Callable[[Array], Array], grid: Array, values: Array, slack: float) -> list[float]:
+    """Minima of f that may lie below zero between points of the grid at which it is positive."""
+    from scipy.optimize import minimize_scalar
+
+    before, middle, after = values[:-2], values[1:-1], values[2:]
+    bend = before + after - 2.0 * middle  # of a parabola; its minimum lies less than an eighth of it below the middle
+    low = (middle < before) & (middle < after) & (middle > slack) & (middle < 0.125 * bend)
+    dips = []
+    for i in np.flatnonzero(low):
+        ends = math.log(min(grid[i], grid[i + 2])), math.log(max(grid[i], grid[i + 2]))
+        dip = minimize_scalar(lambda x: float(f(np.exp(x))), bounds=ends, method="bounded", options={"xatol": 1e-12})
+        dips.append(math.exp(dip.x))
+    return dips
 
 
 def _root(f: Callable[[float], float], low: float, high: float) -> float:
     """Root between two points > 0; the better end where rounding hides the change of sign."""
     from scipy.optimize import brentq
 
-    ends = f(low), f(high)
+    def of_log(x: float) -> float:
+        return f(math.exp(x))
+
+    ends = of_log(math.log(low)), of_log(math.log(high))
     if np.sign(ends[0]) == np.sign(ends[1]):
         return low if abs(ends[0]) < abs(ends[1]) else high
-    return math.exp(brentq(lambda x: f(math.exp(x)), math.log(low), math.log(high), xtol=1e-15, rtol=1e-15))
+    return math.exp(brentq(of_log, math.log(low), math.log(high), xtol=1e-15, rtol=1e-15))
 
 
 def _stable_decorrelation(activation: str | Activation, variance_w: float, variance_b: float, q_star: float) -> float:
@@ -427,10 +445,9 @@ def chi(activation: str | Activation, sigma_w: float, sigma_b: float, c: float =
     Poole et al. 2016 [1]_, eq. 6; Schoenholz et al. 2017 [2]_, section 4, for the gradient.
     """
     variance_w, variance_b = _variances(sigma_w, sigma_b)
-    if not abs(c) <= 1.0:
-        raise ValueError(f"c: must lie between -1 and 1, not {c!r}")
-    at = _length_fixed_point(activation, variance_w, variance_b) if q is None else float(_lengths(q, False))
-    return _chi(activation, variance_w, at, 1.0 - c)
+    correlation = number("c", c, -1.0, 1.0)
+    at = _length_fixed_point(activation, variance_w, variance_b) if q is None else number("q", q, 0.0)
+    return _chi(activation, variance_w, at, 1.0 - correlation)
 
 
 @dataclass(frozen=True)
@@ -513,7 +530,7 @@ def critical_sigma_w(activation: str | Activation, sigma_b: float) -> float:
     activation : str
         For instance ``"tanh"`` or ``"leaky_relu(0.2)"``.
     sigma_b : float
-        Standard deviation of the biases.
+        Standard deviation of the biases, at most 1e5.
 
     Returns
     -------
@@ -537,7 +554,7 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
 
     Along the curve chi = 1, sigma_b^2 is a function of the length: ``q - E[phi^2] / E[phi'^2]``.
     """
-    variance_b = _variances(0.0, sigma_b)[1]
+    variance_b = number("sigma_b", sigma_b, 0.0, _LARGEST_CRITICAL) ** 2
     mean = expectations(activation)
     if isinstance(mean, KinkedLine):
         return 1.0
@@ -553,7 +570,8 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
         q_star = _length_fixed_point(activation, variance_w, variance_b)
         return abs(_chi(activation, variance_w, q_star, 0.0) - 1.0) < 1e-9
 
-    grid = np.geomspace(1e-6, 1e10, 400)
+    # The length grows as sigma_b^4 if the activation tends to a line on one side, otherwise as sigma_b^2.
+    grid = _grid(1e-6, 1e10 * max(1.0, variance_b**2))
     values = excess(grid)
     # Below the grid lies the point q = 0 of activations with phi(0) = 0; sigma_b around 1e-9 or less counts as 0.
     if float(mean.mean_square(np.asarray(0.0))) < 1e-150 and values[0] >= -1e-21 and stable(grid[0]):
@@ -563,7 +581,9 @@ def _critical_length(activation: str | Activation, sigma_b: float) -> float:
         root = _root(lambda q: float(excess(np.asarray(q))), low, high)
         if stable(root) and reached(root):
             return root
-    raise ValueError(f"sigma_b: no critical sigma_w of {activation} has a stable length at sigma_b = {sigma_b!r}")
+    raise ValueError(
+        f"sigma_b: at {sigma_b!r} no critical sigma_w of {activation} has a stable length that is reached from q = 1"
+    )
 
 
 def correlation_decay(activation: str | Activation, sigma_b: float) -> float:
@@ -633,9 +653,9 @@ def moment_ratio(q: ArrayLike, activation: str | Activation) -> float | Array:
     ----------
     Pennington et al. 2017 [4]_.
     """
-    lengths = _lengths(q, positive=False)
+    lengths = numbers("q", q, 0.0)
     mean = expectations(activation)
-    return _same_kind(mean.gain_moment(lengths, 2) / mean.gain(lengths) ** 2, q)
+    return same_kind(mean.gain_moment(lengths, 2) / mean.gain(lengths) ** 2, q)
 
 
 # --- networks of finite depth --------------------------------------------------------------------------
@@ -700,12 +720,9 @@ def propagate(
     Poole et al. 2016 [1]_, eqs. 3 and 5; Schoenholz et al. 2017 [2]_, section 4, for the gradient.
     """
     variance_w, variance_b = _variances(sigma_w, sigma_b)
-    if depth < 1:
-        raise ValueError(f"depth: must be at least 1, not {depth!r}")
-    if not (math.isfinite(input_length) and input_length >= 0.0):
-        raise ValueError(f"input_length: must be a finite number >= 0, not {input_length!r}")
-    if input_correlation is not None and not abs(input_correlation) <= 1.0:
-        raise ValueError(f"input_correlation: must lie between -1 and 1, not {input_correlation!r}")
+    depth, input_length = count("depth", depth), number("input_length", input_length, 0.0)
+    if input_correlation is not None:
+        input_correlation = number("input_correlation", input_correlation, -1.0, 1.0)
     mean = expectations(activation)
     length = np.full(depth, math.inf)
     distance = np.full(depth, math.nan)  # q e: the bias drops out
@@ -763,13 +780,12 @@ def tangent_kernel(
     Jacot et al. 2018 [5]_, theorem 1.
     """
     variance_w, variance_b = _variances(sigma_w, sigma_b)
-    if depth < 0:
-        raise ValueError(f"depth: must be at least 0, not {depth!r}")
+    layers = count("depth", depth, least=0)
     gram = _Pairs.of(inputs_gram, "inputs_gram")
     pairs = _Pairs(variance_w * gram.length + variance_b, variance_w * gram.distance)
     mean = expectations(activation)
     theta = pairs.kernel()
-    for _ in range(depth):
+    for _ in range(layers):
         slopes = variance_w * pairs.each(mean.slope_product, mean.gain(pairs.length))
         pairs = _next_pairs(pairs, mean, variance_w, variance_b)
         theta = slopes * theta + pairs.kernel()

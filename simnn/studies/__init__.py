@@ -9,8 +9,8 @@ A study is one module of this package and one block of ``config.yaml``. The modu
 ``simulate(**parameters) -> xarray.Dataset``
     Optional; by default the model's own ``simulate``. Swept parameters must become dimensions.
 ``validate(parameters) -> dict``
-    Optional, for a study whose ``simulate`` takes parameters that the model does not have; by default the model's own
-    ``validate``, whose contract it shares.
+    Refuses what the study cannot simulate, compare or draw, in one line and before anything runs; returns the
+    parameters as `simulate` takes them. Most of it is a call of `check`. By default the model's own ``validate``.
 ``compare(dataset) -> xarray.Dataset``
     Adds theory to the gathered dataset.
 ``claims(dataset) -> list of Claim``
@@ -21,6 +21,7 @@ A study is one module of this package and one block of ``config.yaml``. The modu
 Modules are cheap to import: what needs Numba, xarray or matplotlib imports it inside a function.
 """
 
+import importlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -53,6 +54,87 @@ def parameters(dataset: "xr.Dataset") -> dict[str, Any]:
         Scalars, and lists for axes.
     """
     return dict(json.loads(dataset.attrs["parameters"]))
+
+
+def check(
+    model: str,
+    given: "Mapping[str, Any]",
+    *,
+    axes: "Mapping[str, int | None]",
+    needs: "Collection[str]" = (),
+    may: "Collection[str]" = (),
+) -> dict[str, Any]:
+    """Check parameters against what a study is made for.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model package, which checks the types and bounds of its own parameters.
+    given : mapping
+        Parameters of a block of the configuration: lists for axes, else single values.
+    axes : mapping of str to int or None
+        Parameters that are swept, and the most values that the figure has room for. A single value counts as one.
+    needs, may : collection of str
+        Parameters of a single value that have to be given, and that can be; ``trials``, ``seed`` and ``backend`` can
+        always be.
+
+    Returns
+    -------
+    dict
+        The parameters with values of their own type, and lists for all axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    known = (*axes, *needs, *may, "trials", "seed", "backend")
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{name}: unknown, or set by the study; allowed are {', '.join(known)}")
+    checked: dict[str, Any] = {
+        name: [value] if name in axes and not isinstance(value, list) else value for name, value in given.items()
+    }
+    described = importlib.import_module(f"simnn.{model}.model")
+    checked |= described.validate({name: value for name, value in checked.items() if name in described.PARAMETERS})
+    for name in (*axes, *needs):
+        if name not in checked:
+            raise ValueError(f"{name}: missing; this study needs {', '.join((*axes, *needs))}")
+    for name, most in axes.items():
+        values = checked[name]
+        require(len(values) > 0, name, values, "a list of one or more values")
+        require(len(set(values)) == len(values), name, values, "a list that repeats no value")
+        require(most is None or len(values) <= most, name, values, f"at most {most} values, as the figure has room for")
+    lists = set(described.PARAMETERS) - set(described.SWEPT)
+    for name in (*needs, *may):
+        single = name in lists or not isinstance(checked.get(name), list)
+        require(single, name, checked.get(name), f"a single value; axes of this study are {', '.join(axes)}")
+    trials = checked.get("trials", 2)
+    require(trials > 1, "trials", trials, "at least 2, for standard errors are those between trials")
+    return checked
+
+
+def require(fits: bool, name: str, value: Any, allowed: str) -> None:
+    """Refuse a parameter that does not fit.
+
+    Parameters
+    ----------
+    fits : bool
+        Whether it does.
+    name : str
+        Of the parameter.
+    value : object
+        What was given.
+    allowed : str
+        What should have been.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit.
+    """
+    if not fits:
+        raise ValueError(f"{name}: {value!r} is not allowed: should be {allowed}")
 
 
 def averages(samples: "Mapping[str, tuple[tuple[str, ...], NDArray[np.float64]]]") -> "xr.Dataset":

@@ -52,6 +52,9 @@ Array = NDArray[np.float64]
 POINTS = 64
 """Number of inputs unless ``points`` says otherwise."""
 
+ACTIVATIONS = ("linear", "relu", "erf", "tanh", "sin")
+"""Activations with claims: the linear one, one with a kink, and smooth odd ones."""
+
 BIASES = ("none", "trained")
 """Networks without biases, and with biases that start at zero."""
 
@@ -71,23 +74,28 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The same with values of their own type.
+        The same with values of their own type, and lists for axes.
 
     Raises
     ------
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    from simnn.propagation import model
+    from simnn.propagation.model import MAX_INPUTS
 
-    network = dict(parameters)
-    points = network.pop("points", POINTS)
-    if points not in range(32, model.MAX_INPUTS + 1, 2):
-        raise ValueError(f"points: {points!r} is not allowed: should be even, from 32 to {model.MAX_INPUTS}")
-    for name in ("sigma_b", "correlation", "input_length", "first_trial", "keep_trials"):
-        if name in network:
-            raise ValueError(f"{name}: is set by the study and cannot be given")
-    return {**model.validate(network), "points": int(points)}
+    checked = studies.check(
+        MODEL, {"points": POINTS, **parameters}, axes={"activation": None, "depth": 10}, needs=("sigma_w", "width"),
+        may=("points", "dtype", "method"),
+    )  # fmt: skip
+    for activation in checked["activation"]:
+        studies.require(activation in ACTIVATIONS, "activation", activation, f"one of {', '.join(ACTIVATIONS)}")
+    for name, shown in (("activation", "relu"), ("depth", 1)):
+        studies.require(shown in checked[name], name, checked[name], f"a list with {shown!r}, which the figure shows")
+    points = checked["points"]
+    fits = points in range(32, MAX_INPUTS + 1, 2)
+    studies.require(fits, "points", points, f"even, from 32 to {MAX_INPUTS}")
+    studies.require(checked["sigma_w"] > 0.0, "sigma_w", checked["sigma_w"], "greater than 0")
+    return {**checked, "points": int(points)}
 
 
 def simulate(

@@ -81,6 +81,32 @@ def _critical(activation: str) -> float:
     return float(np.sqrt(2.0 / (1.0 + slope(activation) ** 2)))
 
 
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``activation`` and ``width`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(
+        MODEL, parameters, axes={"activation": None, "width": 10}, needs=("depth",), may=("method", "first_trial")
+    )
+    for activation in checked["activation"]:
+        slope(activation)
+    return checked
+
+
 def simulate(**parameters: Any) -> "xr.Dataset":
     """Narrow networks with scalar inputs, single units with a bias, and wide networks with many inputs.
 

@@ -5,6 +5,7 @@ see two inputs (or pairs of inputs) that differ slightly, and the logarithm of t
 """
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,40 @@ _COLLINEAR_STEP = 1e-4
 # xi_q is near one layer: later layers would measure rounding.
 _LENGTH_WINDOW = slice(1, 12)
 _OVERLAP_WINDOW = slice(3, None)
+
+BOUNDED = ("tanh", "erf", "sigmoid", "hard_tanh", "sin")
+"""Activations whose lengths settle, with biases, to a finite value at every weight scale."""
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``sigma_w`` as axis.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(
+        MODEL, parameters, axes={"sigma_w": None}, needs=("activation", "sigma_b", "width", "depth"),
+        may=("method", "first_trial"),
+    )  # fmt: skip
+    activation, sigma_b, depth = checked["activation"], checked["sigma_b"], checked["depth"]
+    studies.require(activation in BOUNDED, "activation", activation, f"one of {', '.join(BOUNDED)}: lengths settle")
+    studies.require(sigma_b > 0.0, "sigma_b", sigma_b, "greater than 0: without biases lengths settle to 0 in order")
+    studies.require(depth >= 5, "depth", depth, "at least 5: slopes are fitted from the fourth layer on")
+    for sigma_w in checked["sigma_w"]:
+        studies.require(sigma_w > 0.0, "sigma_w", sigma_w, "greater than 0: nothing else passes a perturbation")
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":

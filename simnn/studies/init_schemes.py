@@ -1,6 +1,7 @@
 """Gradients under the initialisations that people use: exploding, vanishing, and neither."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +45,36 @@ def scheme(sigma_w: float) -> str:
     """
     known = [name for scale, name in SCHEMES.items() if np.isclose(scale, sigma_w, rtol=1e-4)]
     return known[0] if known else f"$\\sigma_w = {sigma_w:.3g}$"
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``activation`` and ``sigma_w`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(
+        MODEL, parameters, axes={"activation": 8, "sigma_w": 10}, needs=("sigma_b", "width", "depth", "input_length"),
+        may=("dtype", "method", "first_trial"),
+    )  # fmt: skip
+    studies.require(checked["depth"] >= 2, "depth", checked["depth"], "at least 2: a factor is a ratio of layers")
+    length = checked["input_length"]
+    studies.require(length > 0.0, "input_length", length, "greater than 0: gradients would vanish with the input")
+    for sigma_w in checked["sigma_w"]:
+        studies.require(sigma_w > 0.0, "sigma_w", sigma_w, "greater than 0: a factor is a ratio of gradients")
+    return checked
 
 
 def compare(dataset: "xr.Dataset") -> "xr.Dataset":

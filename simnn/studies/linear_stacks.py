@@ -35,6 +35,8 @@ ENSEMBLES = ("gaussian", "orthogonal")
 _ORDERS = (2, 3)
 _EDGES = np.linspace(-5.1, 2.1, 37)  # of the bins of ln s, 0 in the middle of one
 _VECTORS, _LAYERS = 8, 10
+# Volumes of nearly as many vectors as there are units shrink to rounding.
+_NARROWEST = 10
 # Orthogonal stacks differ by rounding only.
 _ORTHOGONAL_TRIALS = 10
 # Means of high powers are carried by rare stacks when depth / width is large: too few trials see them.
@@ -59,6 +61,30 @@ _NAMES = {
 }
 
 
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``width`` and ``depth`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(MODEL, parameters, axes={"width": 10, "depth": 10}, may=("method", "first_trial"))
+    for width in checked["width"]:
+        studies.require(width >= _NARROWEST, "width", width, f"at least {_NARROWEST}: {_VECTORS} vectors span a volume")
+    return checked
+
+
 def simulate(**parameters: Any) -> "xr.Dataset":
     """Spectra of stacks with explicit weights, and growth of volumes without any.
 
@@ -75,16 +101,10 @@ def simulate(**parameters: Any) -> "xr.Dataset":
         ``density`` (..., log_singular_value) of the stacks; ``layer_growth`` (width, layer, exponent) and
         ``lyapunov`` (width, exponent) of the conditional sampler; each with ``<name>_stderr``.
 
-    Raises
-    ------
-    ValueError
-        If a width is smaller than the number of vectors that span the volumes.
     """
     import xarray as xr
 
     widths, depths = (np.atleast_1d(parameters.pop(name)).tolist() for name in ("width", "depth"))
-    if min(widths) < _VECTORS:
-        raise ValueError(f"width: {min(widths)!r} is not allowed: should be at least {_VECTORS}")
     trials, seed = parameters["trials"], parameters.get("seed", 0)
     cells = []
     for width in widths:

@@ -1,5 +1,6 @@
 """Where gradients explode and where they vanish: the phase diagram of a deep random network."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,34 @@ _SKIP_BELOW, _SKIP_ABOVE = 0.4, 2
 def _window(depth: int) -> tuple[int, int]:
     """First and last layer over which growth is measured."""
     return max(1, round(_SKIP_BELOW * depth)), max(2, depth - _SKIP_ABOVE)
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``sigma_w`` and ``sigma_b`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(
+        MODEL, parameters, axes={"sigma_w": None, "sigma_b": None}, needs=("activation", "width", "depth"),
+        may=("dtype", "method", "first_trial"),
+    )  # fmt: skip
+    studies.require(checked["depth"] >= 2, "depth", checked["depth"], "at least 2: growth is a difference of layers")
+    for sigma_w in checked["sigma_w"]:
+        studies.require(sigma_w > 0.0, "sigma_w", sigma_w, "greater than 0: growth is a logarithm")
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":

@@ -19,7 +19,10 @@ def simulate(sigma_w, sigma_b, trials, seed, **_):
     time.sleep(float(os.environ.get("COIN_SECONDS", "0")))
     rng = np.random.default_rng(seed)
     values = [[np.mean(rng.random(trials) < w * b) for b in sigma_b] for w in sigma_w]
-    axes = {"sigma_w": sigma_w, "sigma_b": sigma_b}
+    axes = {
+        name: (name, values, {"long_name": f"probability, factor {name}", "units": "1"})
+        for name, values in (("sigma_w", sigma_w), ("sigma_b", sigma_b))
+    }
     return xr.Dataset({"mean": (("sigma_w", "sigma_b"), values, {"long_name": "mean", "units": "1"})}, axes)
 
 

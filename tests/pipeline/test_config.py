@@ -61,6 +61,42 @@ def test_the_committed_schema_is_that_of_the_models():
             "studies: {phase_diagram: {trials: 3, grid: {sigma_w: {start: 0, stop: 1, num: 3, spacing: log}}}}",
             ("sigma_w", "positive"),
         ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, model: {width: [1, 2]}}}",
+            ("coin: width", "[1, 2]", "grid or jobs"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, model: {width: {start: 1, stop: 2, num: 2}}}}",
+            ("model.width", "grid or jobs"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, model: {width: 2020-01-01}}}",
+            ("model.width", "2020", "number, text"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, model: {widths: [[1, 2]]}}}",
+            ("model.widths.0", "[1, 2]", "number, text"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, model: {widths: [1, 2.5]}}}",
+            ("widths", "2.5", "integer"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, grid: {widths: [1, 2]}}}",
+            ("coin", "widths", "model"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, grid: {sigma_w: [[1]]}}}",
+            ("grid.sigma_w.0", "[1]", "number, text"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, seed: 18446744073709551616}}",
+            ("coin.seed", "equal to 18446744073709551615"),
+        ),
+        (
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, backend: cuda}}",
+            ("coin", "backend", "'cuda'", "'cpu'"),
+        ),
         ("studies: {phase_diagram: {trials: 3, model: {sigma_w: 1}, jobs: {sigma_w: [1]}}}", ("sigma_w", "two of")),
         ("studies: {phase_diagram: {trials: 3, trials: 4}}", ("'trials'", "twice")),
         ("studies: {phase_diagram: {trials: 3, model: {seed: 1}}}", ("phase_diagram", "seed", "beside")),
@@ -72,6 +108,7 @@ def test_the_committed_schema_is_that_of_the_models():
         ("studies: {nothing: {trials: 3}}", ("'nothing'", "phase_diagram")),
         ("studies: [1", ("flow sequence",)),
         ("- 1", ("studies",)),
+        ("{studies: {phase_diagram: {trials: 3}}, stdies: {}}", ("config.yaml", "stdies", "studies")),
     ],
 )
 def test_bad_configuration_is_one_clear_line(tmp_path, text, words):
@@ -83,6 +120,13 @@ def test_bad_configuration_is_one_clear_line(tmp_path, text, words):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_list_that_is_one_value_belongs_in_model():
+    block = parsed(model={"widths": ["1e2", 20]})
+    assert block["parameters"]["widths"] == [100, 20]
+    assert block["jobs"] == ["sigma_b"]
+    assert not set(files(model={"widths": [100, 21]})) & set(files(model={"widths": [100, 20]}))
 
 
 def test_numbers_that_yaml_reads_as_text_are_numbers():
@@ -153,3 +197,11 @@ def test_keys_that_stand_twice_are_found_in_every_file(tmp_path):
     files[1].write_text("studies: {phase_diagram: {trials: 3}}")
     with pytest.raises(SystemExit, match="'trials' stands twice"):
         dag.Plan({"studies": {"phase_diagram": {"trials": 4}}}, files)
+
+
+def test_keys_that_snakemake_would_pass_over_are_found_in_every_file(tmp_path, pytestconfig):
+    shipped = pytestconfig.rootpath / "config.yaml"
+    given = tmp_path / "given.yaml"
+    given.write_text("stdies: {}")
+    with pytest.raises(SystemExit, match=r"given\.yaml: stdies is unknown; known keys are studies"):
+        dag.Plan(config.load(shipped), [given, shipped])

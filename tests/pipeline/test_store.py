@@ -148,6 +148,33 @@ def test_gathered_axes_keep_the_order_of_the_configuration(block, tmp_path):
     np.testing.assert_allclose(gathered.theory, gathered.sigma_w * gathered.sigma_b)
 
 
+def test_gathered_variables_keep_what_the_cells_say_of_them(block, tmp_path):
+    gathered = run(block, tmp_path)
+    parts = [store.read(path) for path in (tmp_path / "cells").iterdir()]
+    assert len(parts) > 1
+    for part in parts:
+        for name, variable in part.variables.items():
+            assert set(variable.attrs) == {"long_name", "units"}
+            assert gathered[name].attrs == variable.attrs
+
+
+def test_cells_that_call_one_variable_differently_are_not_joined(block, tmp_path):
+    run(block, tmp_path)
+    path = next((tmp_path / "cells").iterdir())
+    part = store.read(path)
+    part["mean"].attrs["units"] = "coins"
+    path.unlink()
+    store.write(part, path)
+    with pytest.raises(ValueError, match="coins"):
+        stages.gather("coin", block, tmp_path / "cells", tmp_path / "again.nc")
+
+
+def test_a_gathered_dataset_took_as_long_as_its_cells(block, tmp_path):
+    gathered = run(block, tmp_path)
+    seconds = [store.read(path).attrs["wall_time_seconds"] for path in (tmp_path / "cells").iterdir()]
+    assert gathered.attrs["wall_time_seconds"] == pytest.approx(sum(seconds), abs=1e-3)
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "text"])
 def test_gather_simulates_a_damaged_cell_again_and_says_so(block, tmp_path, damage, caplog):
     reference = run(block, tmp_path)

@@ -121,6 +121,8 @@ def test_layer_death_tends_to_a_half_with_depth():
         (lambda: dead_units.unit_death(0.0, 3, norm=0.0), "norm"),
         (lambda: dead_units.mean_unit_death(0.0, 3, 0), "dimension"),
         (lambda: dead_units.mean_unit_death(0.0, 3, 5, sigma_w=-1.0), "sigma_w"),
+        (lambda: dead_units.mean_unit_death("0", 3, 5), "bias"),
+        (lambda: dead_units.mean_unit_death(0.0, 3, 5, sigma_w="1"), "sigma_w"),
         (lambda: dead_units.layer_death(-0.1, 3), "overlap"),
         (lambda: dead_units.layer_death(np.nan, 3), "overlap"),
     ],

@@ -166,7 +166,8 @@ def test_critical_points_of_other_activations(activation, variance_b, variance_w
 @pytest.mark.parametrize(
     ("activation", "variance_b"),
     [(name, b) for name in ("tanh", "erf", "sigmoid", "hard_tanh", "sin") for b in (0.0, 1e-16, 1e-8, 0.3, 9.0)]
-    + [("gelu", 0.2), ("gelu", 1.0), ("silu", 0.6), ("silu", 4.0), ("selu", 0.0), ("selu", 0.5)],
+    + [("gelu", 0.2), ("gelu", 1.0), ("silu", 0.6), ("silu", 4.0), ("selu", 0.0), ("selu", 0.5)]
+    + [(name, b**2) for name in ("tanh", "sin", "gelu", "silu", "selu") for b in (300.0, 1e3, 1e5)],
 )
 def test_chi_is_one_on_the_critical_line(activation, variance_b):
     sigma_w = theory.critical_sigma_w(activation, root(variance_b))
@@ -177,6 +178,25 @@ def test_chi_is_one_on_the_critical_line(activation, variance_b):
 def test_activations_without_a_stable_critical_length_say_so(activation):
     with pytest.raises(ValueError, match="no critical sigma_w"):
         theory.critical_sigma_w(activation, 0.1)
+
+
+@pytest.mark.parametrize(("activation", "limit"), [("gelu", 1.0), ("silu", 1.0), ("selu", 1.0507009873554805)])
+def test_under_large_biases_an_activation_is_critical_where_its_far_side_is(activation, limit):
+    found = [theory.critical_sigma_w(activation, sigma_b) for sigma_b in (100.0, 300.0, 1e3, 1e4, 1e5)]
+    assert sorted(found) == found
+    assert found[-1] == pytest.approx(root(2.0) / limit, rel=1e-10)
+
+
+def test_a_critical_point_that_is_not_reached_does_not_count():
+    # GELU has a stable critical length of 3.56 at these biases, but from q = 1 a network comes to rest before it.
+    for variance_b in (0.17294, 0.17297, 0.17299):
+        with pytest.raises(ValueError, match="reached from q = 1"):
+            theory.critical_sigma_w("gelu", root(variance_b))
+    sigma_w, sigma_b = 1.4081969738666575, root(0.17299)
+    before = np.linspace(3.0, 3.5, 200)
+    assert np.any(theory.length_map(before, "gelu", sigma_w, sigma_b) < before)
+    assert theory.fixed_point("gelu", sigma_w, sigma_b)[0] < 3.3
+    assert theory.critical_sigma_w("gelu", root(0.1731)) == pytest.approx(1.408175, abs=1e-5)
 
 
 @pytest.mark.parametrize(("variance_w", "chi"), [(1, 0.0557), (4, 0.1716), (16, 0.3989), (64, 0.7948)])
@@ -346,6 +366,26 @@ def test_fixed_points_are_where_iteration_ends(activation, sigma_b, sigma_w):
         assert path.decorrelation[-1] == pytest.approx(1.0 - c, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("activation", "sigma_w", "sigma_b", "q", "c"),
+    [
+        ("sin", 1.0, 3.2e7, 1.024e15 + 0.5, 1.0),
+        ("tanh", 1.0, 1e8, 1e16 + 1.0, 1.0),
+        ("tanh", 3.2e7, 0.0, 1.024e15, 0.0),
+        # Signs of two Gaussians: c is the fixed point of (2 asin(c) / pi + 1) / 2.
+        ("erf", 1e20, 1e20, 2e40, 0.78983262837),
+        ("tanh", 1e50, 1e50, 2e100, 0.78983262837),
+        ("gelu", 1.0, 1e12, 2e24, 1.0),
+        ("selu", 1.0, 1e12, 1e24 / (1.0 - 0.5 * 1.0507009873554805**2), 1.0),
+    ],
+)
+def test_fixed_points_of_any_size_are_found(activation, sigma_w, sigma_b, q, c):
+    found, overlap = theory.fixed_point(activation, sigma_w, sigma_b)
+    assert found == pytest.approx(q, rel=1e-7)
+    assert overlap == pytest.approx(c, abs=1e-9)
+    assert theory.length_map(found, activation, sigma_w, sigma_b) == pytest.approx(found, rel=1e-11)
+
+
 def test_fixed_points_depend_on_the_start_where_there_are_several():
     # The slope of GELU is 1/2 on average near 0 and 1/sqrt(2) in mean square far away.
     assert theory.fixed_point("gelu", 1.7, 0.0, q_start=0.01)[0] == 0.0
@@ -424,6 +464,21 @@ def test_chi_of_relu_is_half_the_weight_variance_at_any_length():
         (lambda: theory.tangent_kernel(3, "tanh", 1.0, 0.0, [1.0, 2.0]), "inputs_gram"),
         (lambda: theory.tangent_kernel(-1, "tanh", 1.0, 0.0, 1.0), "depth"),
         (lambda: theory.correlation_decay("relu", 0.0), "activation"),
+        (lambda: theory.length_map(1.0, "tanh", "1", 0.0), "sigma_w"),
+        (lambda: theory.length_map("1", "tanh", 1.0, 0.0), "q"),
+        (lambda: theory.length_map([1.0, [2.0]], "tanh", 1.0, 0.0), "q"),
+        (lambda: theory.fixed_point("tanh", [1.0, 2.0], 0.0), "sigma_w"),
+        (lambda: theory.fixed_point("tanh", 1e60, 0.0), "sigma_w"),
+        (lambda: theory.fixed_point("tanh", 1.0, 0.0, q_start="1"), "q_start"),
+        (lambda: theory.chi("tanh", 1.0, None), "sigma_b"),
+        (lambda: theory.chi("tanh", True, 0.0), "sigma_w"),
+        (lambda: theory.chi("tanh", 1.0, 0.0, c="1"), "c"),
+        (lambda: theory.depth_scales("tanh", "1", 0.0), "sigma_w"),
+        (lambda: theory.critical_sigma_w("tanh", "0"), "sigma_b"),
+        (lambda: theory.critical_sigma_w("tanh", 1e6), "sigma_b"),
+        (lambda: theory.propagate(2.5, "tanh", 1.0, 0.0), "depth"),
+        (lambda: theory.propagate(3, "tanh", 1.0, 0.0, input_correlation="1"), "input_correlation"),
+        (lambda: theory.kernel_map([["1"]], "tanh", 1.0, 0.0), "covariance"),
         (lambda: theory.correlation_decay("tanh", 0.0), "sigma_b"),
     ],
 )

@@ -224,11 +224,14 @@ def test_planted_errors_are_caught(sampled, name, factor):
         ({"points": 66}, ("points", "66", "64")),
         ({"points": True}, ("points", "True")),
         ({"sigma_b": 0.1}, ("sigma_b", "set by the study")),
+        ({"activation": ["linear", "erf"]}, ("activation", "'relu'")),
+        ({"activation": ["relu", "gelu"]}, ("activation", "'gelu'", "tanh")),
+        ({"depth": [2]}, ("depth", "[2]", "1")),
         ({"activation": ["softmax"]}, ("activation", "softmax", "relu")),
     ],
 )
 def test_wrong_parameters_are_one_clear_line(change, words):
-    given = {"activation": ["relu"], "depth": [1], "width": 10, "trials": 3}
+    given = {"activation": ["relu"], "depth": [1], "sigma_w": 1.4, "width": 10, "trials": 3}
     assert circle.validate(given)["points"] == circle.POINTS
     with pytest.raises(ValueError, match=words[0]) as error:
         circle.validate(given | change)

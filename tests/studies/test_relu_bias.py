@@ -158,7 +158,8 @@ def test_planted_error_of_two_percent_is_caught():
     ("change", "words"),
     [
         ({"law": ["cauchy"]}, ("law", "'cauchy'", "gaussian")),
-        ({"law": "gaussian"}, ("law", "'gaussian'", "list")),
+        ({"law": "cauchy"}, ("law", "'cauchy'", "gaussian")),
+        ({"trials": 1}, ("trials", "1", "at least 2")),
         ({"law": ["uniform", "uniform"]}, ("law", "repeats")),
         ({"bias": []}, ("bias", "[]", "one or more")),
         ({"bias": [True]}, ("bias", "True", "number")),
@@ -171,6 +172,11 @@ def test_wrong_parameters_are_one_clear_line(change, words):
         relu_bias.validate({"law": ["gaussian"], "bias": [0], "trials": 3} | change)
     for word in words:
         assert word in str(error.value)
+
+
+def test_few_inputs_make_no_rows_that_need_many():
+    dataset = relu_bias.compare(relu_bias.simulate(law=["gaussian", "spike"], bias=[-3.0, -1.0, 0.0, 1.0], trials=20))
+    assert relu_bias.claims(dataset) == []
 
 
 def test_valid_parameters_are_kept():
