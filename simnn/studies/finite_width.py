@@ -1,10 +1,12 @@
 """What a network of finite width does to norms: the mean is kept, the typical value decays, the spread grows."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simnn import studies
 from simnn.studies import Claim
 
 if TYPE_CHECKING:
@@ -32,6 +34,36 @@ _EXPECTED_COUNT = 10.0
 """Bins that the exact law gives fewer networks are left out of the chi-square statistic."""
 _WIDE = 100
 """The law 5/n is claimed from this width on."""
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters of a study of critical ReLU networks.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``width`` and ``depth`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    needs = {"activation": "relu", "sigma_w": np.sqrt(2.0), "sigma_b": 0.0}
+    checked = studies.check(
+        MODEL, parameters, axes={"width": 6, "depth": None}, needs=needs, may=("dtype", "method", "first_trial")
+    )
+    studies.require(checked["trials"] >= 100, "trials", checked["trials"], "at least 100, to fill a histogram")
+    studies.require(checked["activation"] == "relu", "activation", checked["activation"], "'relu'")
+    for name in ("sigma_w", "sigma_b"):
+        fits = bool(np.isclose(checked[name], needs[name], atol=1e-9))
+        studies.require(fits, name, checked[name], f"{needs[name]:.11g}, as exact laws are those of critical networks")
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":

@@ -1,13 +1,13 @@
 """How the norms of signals and gradients depend on each other, and what homogeneity fixes in every single network."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simnn import studies
-from simnn.studies import Claim
+from simnn.studies import Claim, finite_width
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +37,30 @@ _BLOCKS = 50
 _RESOLVED = 0.1
 """Largest depth / width at which the tails of the product let a sample mean be trusted."""
 _ROUNDING = 1e-12
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``width`` and ``depth`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = finite_width.validate(parameters)
+    trials = checked["trials"]
+    studies.require(trials >= 10 * _BLOCKS, "trials", trials, f"at least {10 * _BLOCKS}, for correlations in blocks")
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":
@@ -117,7 +141,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         mean log gradient in each tenth of the exact law of the log signal; each with ``_stderr`` and ``_theory``, all
         but the product with ``_theory_stderr``. ``signal_theory`` is the mean log signal in each tenth.
     """
-    from simnn.propagation import finite_width
+    from simnn.propagation import finite_width as laws
 
     seed = studies.parameters(dataset)["seed"]
     depths = dataset.depth.values.tolist()
@@ -128,12 +152,12 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         values.setdefault(name, np.empty((*shape, *np.shape(value))))[i, j] = value
 
     for i, width in enumerate(dataset.width.values.tolist()):
-        drawn = finite_width.sample_norms([width] * max(depths), _RECURSION_TRIALS, seed)
+        drawn = laws.sample_norms([width] * max(depths), _RECURSION_TRIALS, seed)
         alive = np.isfinite(drawn.log_ntk)
         below, backward = np.pad(drawn.log_forward[alive], ((0, 0), (1, 0))), drawn.log_backward[alive]
         for j, depth in enumerate(depths):
             widths = [width] * depth
-            edges = [finite_width.log_norm_quantile(p / _TENTHS, widths) for p in range(1, _TENTHS)]
+            edges = [laws.log_norm_quantile(p / _TENTHS, widths) for p in range(1, _TENTHS)]
             cell = dataset.isel(width=i, depth=j)
             measured = np.array([cell.log_forward.values, cell.log_backward.values])
             measured = measured[:, np.all(np.isfinite(measured), axis=0)]
@@ -152,7 +176,7 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
             share = len(product) / dataset.sizes["trial"]  # the others are dead: their product is 0
             put("product_mean", i, j, share * product.mean())
             put("product_mean_stderr", i, j, share * product.std(ddof=1) / np.sqrt(len(product)))
-            put("product_mean_theory", i, j, finite_width.ntk_layer_moments(widths)[0, -1])
+            put("product_mean_theory", i, j, laws.ntk_layer_moments(widths)[0, -1])
     return dataset.assign_coords(
         tenth=("tenth", np.arange(_TENTHS), {"long_name": "tenth of the law of the log signal", "units": "1"})
     ).assign(
@@ -314,7 +338,7 @@ def _draw_correlations(ax: "Axes", dataset: "xr.Dataset") -> None:
 
 def _draw_product(ax: "Axes", dataset: "xr.Dataset") -> None:
     from simnn import plotting
-    from simnn.propagation import finite_width
+    from simnn.propagation import finite_width as laws
 
     fine = np.linspace(0.0, 1.1 * _RESOLVED, 100)
     ax.plot(fine, np.exp(5.0 * fine) * (1.0 + 2.0 * np.exp(-6.0 * fine)) / 3.0, color="black", label="limit")
@@ -323,7 +347,7 @@ def _draw_product(ax: "Axes", dataset: "xr.Dataset") -> None:
         cut = cut.where(cut.depth / width <= _RESOLVED, drop=True)
         if cut.sizes["depth"] > 0:
             depths = np.arange(1, round(1.1 * _RESOLVED * width) + 1)
-            exact = [finite_width.ntk_layer_moments([width] * int(depth))[0, -1] for depth in depths]
+            exact = [laws.ntk_layer_moments([width] * int(depth))[0, -1] for depth in depths]
             ax.plot(depths / width, exact, color=color)
             ax.errorbar(
                 cut.depth / width, cut.product_mean, yerr=cut.product_mean_stderr, fmt=marker, color=color,

@@ -1,6 +1,7 @@
 """How random the tangent kernel of a finite network is, and how far its mean is from infinite width."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,38 @@ def critical_point(activation: str, sigma_b: float) -> tuple[float, float]:
 
     sigma_b = 0.0 if activation == "relu" else sigma_b
     return theory.critical_sigma_w(activation, sigma_b), sigma_b
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as the study takes them.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of `simnn.propagation.simulate`, with ``activation``, ``width`` and ``depth`` as axes.
+
+    Returns
+    -------
+    dict
+        The same with values of their own type, and lists for axes.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    checked = studies.check(
+        MODEL, parameters, axes={"activation": 2, "width": 6, "depth": None}, needs=("sigma_b", "correlation"),
+        may=("dtype", "method", "first_trial"),
+    )  # fmt: skip
+    for activation in checked["activation"]:
+        studies.require(activation in ("relu", "tanh"), "activation", activation, "'relu' or 'tanh'")
+    widths, shallowest = checked["width"], min(checked["depth"])
+    studies.require(len(widths) > 1, "width", widths, "at least two values, to extrapolate from")
+    studies.require(min(widths) >= 32, "width", min(widths), "at least 32: a dead network has no logarithm")
+    most = int(_RESOLVED * min(widths))
+    studies.require(shallowest <= most, "depth", checked["depth"], f"{most} or less for one, to trust a sample mean")
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":
