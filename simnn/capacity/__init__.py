@@ -3,13 +3,16 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from simnn.capacity.separability import Margin, Verdict, margin, separable
+from simnn.capacity.simulate import largest_margin, simulate, stopping_time
+
 if TYPE_CHECKING:
     import simnn.capacity.theory as theory  # noqa: PLR0402 - mypy does not see a submodule otherwise
 
-__all__ = ["theory"]
+__all__ = ["Margin", "Verdict", "largest_margin", "margin", "separable", "simulate", "stopping_time", "theory"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return importlib.import_module(f"simnn.capacity.{name}")
+    if name == "theory":
+        return importlib.import_module("simnn.capacity.theory")
     raise AttributeError(f"module 'simnn.capacity' has no attribute {name!r}")
