@@ -28,9 +28,8 @@ def test_versions_agree():
 
 
 def test_importing_the_package_is_light():
-    program = (
-        "import sys, simnn, simnn.propagation; print([n for n in ('numba', 'xarray', 'scipy') if n in sys.modules])"
-    )
+    heavy = "('numba', 'xarray', 'scipy')"
+    program = f"import sys, simnn.propagation, simnn.capacity; print([n for n in {heavy} if n in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -69,16 +68,18 @@ def test_only_one_module_knows_numba():
 
 def test_arrows_of_the_design_point_one_way():
     forbidden = {
-        "device": ("propagation", "studies", "pipeline", "plotting"),
-        "propagation": ("studies", "pipeline", "plotting"),
-        "plotting": ("propagation", "studies", "pipeline"),
+        "device": ("capacity", "propagation", "studies", "pipeline", "plotting"),
+        "propagation": ("capacity", "studies", "pipeline", "plotting"),
+        "capacity": ("propagation", "studies", "pipeline", "plotting"),
+        "plotting": ("capacity", "propagation", "studies", "pipeline"),
         "studies": ("pipeline",),
     }
     for room, others in forbidden.items():
         for path in sorted((ROOT / "simnn" / room).rglob("*.py")):
             for other in others:
                 assert f"simnn.{other}" not in re.sub(r"`[^`]*`", "", path.read_text()), f"{path} knows {other}"
-    for name in ("theory.py", "expectations.py", "finite_width.py"):
-        text = (ROOT / "simnn/propagation" / name).read_text()
+    names = ("theory.py", "expectations.py", "finite_width.py", "dead_units.py", "linear_products.py")
+    for name in (*(f"propagation/{name}" for name in names), "capacity/theory.py"):
+        text = (ROOT / "simnn" / name).read_text()
         assert "simnn.device" not in text
         assert "kernels" not in re.findall(r"^(?:from|import) .*$", text, re.MULTILINE)

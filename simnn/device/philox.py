@@ -32,6 +32,10 @@ OUTPUT_GRADIENT = 4
 """Gradient at the output of a materialised network."""
 INPUTS = 5
 """Input patterns of a materialised network."""
+PATTERNS = 6
+"""Components of a pattern that is to be separated."""
+LABELS = 7
+"""Labels of such patterns."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""

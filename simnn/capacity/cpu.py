@@ -1,0 +1,303 @@
+"""Kernels of the CPU: one problem as given, or many random ones, each solved where it was drawn."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn.capacity import solvers
+from simnn.device import normals, philox
+from simnn.device.targets import Target, cpu
+
+GAUSSIAN, RADEMACHER = 0, 1
+"""Codes of the ensembles, in the order of `simnn.capacity.model.ENSEMBLES`."""
+
+
+class Law(NamedTuple):
+    """Law of one set of labelled patterns, as the kernels take it.
+
+    Attributes
+    ----------
+    patterns, dimension : int
+        Their numbers.
+    ensemble : int
+        Code of the law of the components.
+    bias : bool
+        Whether there is a threshold.
+    coding_level : float
+        Probability of the label +1.
+    """
+
+    patterns: Any
+    dimension: Any
+    ensemble: Any
+    bias: Any
+    coding_level: Any
+
+
+class Space(NamedTuple):
+    """Scratch of one thread, for one set of patterns (see `space`).
+
+    Attributes
+    ----------
+    rows : (P, N) array
+        Patterns times their labels; with a threshold, N counts it too.
+    columns : (N, P) array
+        Its transpose.
+    norm, label : (P,) array
+        Lengths of the rows, and labels.
+    words : (4, TILE) uint32 array
+        Random words.
+    x, y : (TILE,) float32 array
+        Random normals.
+    work : Work
+        Scratch of the solvers.
+    """
+
+    rows: Any
+    columns: Any
+    norm: Any
+    label: Any
+    words: Any
+    x: Any
+    y: Any
+    work: solvers.Work
+
+
+class Kernels(NamedTuple):
+    """Kernels of one target (see `bind`)."""
+
+    judge: Callable[..., Any]
+    nearest: Callable[..., Any]
+    verdicts: Callable[..., Any]
+    margins: Callable[..., Any]
+    stopping_times: Callable[..., Any]
+
+
+def space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> Space:
+    """Scratch of one thread.
+
+    Parameters
+    ----------
+    patterns, dimension : int
+        Largest number of patterns, and number of weights, with the threshold if there is one.
+    stop : (1,) int64 array
+        Not zero once results are not wanted any more.
+
+    Returns
+    -------
+    Space
+    """
+    return Space(
+        np.zeros((patterns, dimension)),
+        np.zeros((dimension, patterns)),
+        np.zeros(patterns),
+        np.zeros(patterns),
+        np.zeros((4, normals.TILE), np.uint32),
+        np.zeros(normals.TILE, np.float32),
+        np.zeros(normals.TILE, np.float32),
+        solvers.work(patterns, dimension, stop),
+    )
+
+
+def kernels() -> Kernels:
+    """Kernels of this machine.
+
+    Returns
+    -------
+    Kernels
+    """
+    return bind(cpu(np.float64), cpu(np.float32))
+
+
+@functools.cache
+def bind(target: Target, single: Target) -> Kernels:
+    """Bind the kernels for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they run, in double precision.
+    single : Target
+        The same in single precision: normals are drawn there, in a third of the time. They are then exact numbers.
+
+    Returns
+    -------
+    Kernels
+        ``judge(rows, columns, norm, work) -> (verdict, steps)``: decide one problem, see `simnn.capacity.solvers`.
+        ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
+        ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
+        ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
+        ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
+        ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
+        ``law`` has the largest number of patterns that are tried.
+    """
+    pairs = normals.bind(single).pairs
+    philox4x32 = philox.bind(target).philox4x32
+    word = target.word
+    _, nearest, decide, rounding = solvers.bind(target)
+    patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
+
+    @target.routine
+    def draw_normals(trial, i, key, space, row):
+        count = row.shape[0]
+        for first in range(0, count, 2 * normals.TILE):
+            part = row[first : first + 2 * normals.TILE]
+            half = (part.shape[0] + 1) // 2
+            pairs(first // 2, half, trial, i, patterns_stream, key, space.words, space.x, space.y)
+            for k in range(half):
+                part[k] = space.x[k]
+            for k in range(part.shape[0] - half):
+                part[half + k] = space.y[k]
+
+    @target.routine
+    def draw_signs(trial, i, key, row):
+        count = row.shape[0]
+        for first in range(0, count, 128):
+            a, b, c, d = philox4x32(
+                word(first // 128), word(trial), word(i), word(patterns_stream), word(key[0]), word(key[1])
+            )
+            for k in range(min(128, count - first)):
+                bits = a if k < 32 else (b if k < 64 else (c if k < 96 else d))
+                row[first + k] = 1.0 if (bits >> word(k % 32)) & word(1) != word(0) else -1.0
+
+    @target.routine
+    def draw_label(trial, i, coding_level, key):
+        a, b, c, d = philox4x32(word(i // 4), word(trial), word(0), word(labels_stream), word(key[0]), word(key[1]))
+        bits = a if i % 4 == 0 else (b if i % 4 == 1 else (c if i % 4 == 2 else d))
+        return 1.0 if np.float64(bits) < coding_level * 4294967296.0 else -1.0
+
+    @target.routine
+    def draw(law, trial, i, plain, key, space):
+        """Pattern i of a trial times its label, of length 1: with the threshold, or (``plain``) without.
+
+        Both ensembles have patterns that vanish with probability zero.
+        """
+        row, label = space.rows[i], draw_label(trial, i, law.coding_level, key)
+        components = row[: law.dimension]
+        if law.ensemble == GAUSSIAN:
+            draw_normals(trial, i, key, space, components)
+        else:
+            draw_signs(trial, i, key, components)
+        if law.bias and not plain:
+            row[law.dimension] = 1.0
+        total = 0.0
+        for k in range(law.dimension):
+            total += row[k] * row[k]
+        scale = label / np.sqrt(total + 1.0 if law.bias and not plain else total)
+        total = 0.0
+        for k in range(row.shape[0]):
+            row[k] *= scale
+        if law.bias and plain:
+            row[law.dimension] = label
+        for k in range(row.shape[0]):
+            total += row[k] * row[k]
+            space.columns[k, i] = row[k]
+        space.norm[i], space.label[i] = np.sqrt(total), label
+
+    @target.kernel
+    def judge(rows, columns, norm, work):
+        return decide(rows, columns, norm, rows.shape[0], work)
+
+    @target.kernel
+    def one_nearest(rows, columns, norm, label, feasibility, free, work):
+        return nearest(rows, columns, norm, label, rows.shape[0], feasibility, free, work)
+
+    @target.kernel
+    def verdicts(law, key, first, out, space):
+        s = space
+        for row in range(out.shape[0]):
+            for i in range(law.patterns):
+                draw(law, first + row, i, False, key, s)
+            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, law.patterns, s.work)
+
+    @target.routine
+    def two_classes(law, s):
+        total = 0.0
+        for i in range(law.patterns):
+            total += s.label[i]
+        return abs(total) < law.patterns
+
+    @target.routine
+    def largest_margin(law, s, out):
+        """Lower and upper bound of the largest margin of what was drawn, and the number of support vectors."""
+        w, mu, multiplier = s.work.w, s.work.mu, s.work.multiplier
+        if law.bias and not two_classes(law, s):
+            out[0], out[1], out[2] = np.inf, np.inf, np.nan
+            return
+        verdict, _, threshold = nearest(s.rows, s.columns, s.norm, s.label, law.patterns, False, law.bias, s.work)
+        smallest, total, support, square = np.inf, 0.0, 0, 0.0
+        for i in range(law.patterns):
+            smallest = min(smallest, mu[i] + (threshold * s.label[i] if law.bias else 0.0))
+            total += multiplier[i]
+            support += 1 if multiplier[i] > 0.0 else 0
+        for k in range(law.dimension):
+            square += w[k] * w[k]
+        length, unit = np.sqrt(square), np.sqrt(np.float64(law.dimension))
+        # With a threshold rows are longer than 1, by a component that stays out of the margin.
+        separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
+        out[0] = unit * smallest / length if separable else 0.0
+        out[1] = unit * length / total if verdict == solvers.OPTIMAL else np.inf
+        out[2] = np.float64(support) if separable else np.nan
+
+    @target.kernel
+    def margins(law, key, first, out, space):
+        s = space
+        for row in range(out.shape[0]):
+            for i in range(law.patterns):
+                draw(law, first + row, i, True, key, s)
+            largest_margin(law, s, out[row])
+
+    @target.routine
+    def extend(law, trial, count, drawn, key, s):
+        """Draw patterns until there are so many; returns how many there are."""
+        for i in range(drawn, count):
+            draw(law, trial, i, False, key, s)
+        return max(drawn, count)
+
+    @target.routine
+    def next_fits(i, s):
+        """Whether the weights that separate the patterns before it separate one more, beyond rounding."""
+        field, length = 0.0, 0.0
+        for k in range(s.work.w.shape[0]):
+            field += s.work.w[k] * s.rows[i, k]
+            length += s.work.w[k] * s.work.w[k]
+        return field > rounding(s.work.w.shape[0]) * np.sqrt(length) * s.norm[i]
+
+    @target.routine
+    def stopping_time(law, centre, width, trial, key, s):
+        low, high, drawn, step = 0, law.patterns + 1, 0, width
+        probe = max(1, centre - width)
+        while high > low + 1:
+            drawn = extend(law, trial, probe, drawn, key, s)
+            verdict, _ = decide(s.rows, s.columns, s.norm, probe, s.work)
+            if verdict == solvers.UNDECIDED:
+                return np.nan
+            if verdict == solvers.SEPARABLE:
+                low = probe
+                while low < law.patterns:
+                    drawn = extend(law, trial, low + 1, drawn, key, s)
+                    if not next_fits(low, s):
+                        break
+                    low += 1
+            else:
+                high = probe
+            if low == 0:
+                probe = max(1, high - step)
+                step *= 2
+            elif high > law.patterns:
+                probe = min(max(low + 1, centre + width if low < centre + width else low + step), law.patterns)
+                step *= 2
+            else:
+                probe = (low + high) // 2
+        return np.nan if low == law.patterns else np.float64(low)
+
+    @target.kernel
+    def stopping_times(law, centre, width, key, first, out, space):
+        s = space
+        for row in range(out.shape[0]):
+            out[row, 0] = stopping_time(law, centre, width, first + row, key, s)
+
+    return Kernels(judge, one_nearest, verdicts, margins, stopping_times)

@@ -1,0 +1,338 @@
+"""Is a set of labelled patterns linearly separable, and by how much? Answers for given data, each with its proof."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+Array = NDArray[np.float64]
+
+# Below this a power of two is a float, and multiplying by it is ten times faster than to change exponents.
+_LARGE_EXPONENT = 1000
+
+Status = Literal["separable", "not separable", "undecided"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Answer of `separable`.
+
+    Attributes
+    ----------
+    status : {"separable", "not separable", "undecided"}
+        The answer. *Separable* is strict: ``y_i (w.x_i + b) > 0`` for all patterns. Patterns that can be put on the
+        right side of a hyperplane only if some lie on it are *not separable*.
+    certificate : array or None
+        If separable: weights w, followed by b if there is a threshold, together of length 1. If not: one number
+        ``lambda_i >= 0`` for each pattern, the largest 1, with ``sum_i lambda_i y_i x_i = 0`` to rounding (and ``sum_i
+        lambda_i y_i = 0`` if there is a threshold). None if undecided.
+    bound : float
+        What the certificate proves, beyond all rounding errors, for data in which first every component is scaled to a
+        largest value between 1/2 and 1, then every pattern to length 1 (with a threshold, a component 1 included). If
+        separable: a smallest margin of these weights. If not: the largest margin that any weights of length 1 could
+        have; it is about 1e-12 at most, and 0 if a pattern vanishes. NaN if undecided.
+    """
+
+    status: Status
+    certificate: Array | None
+    bound: float
+
+
+def separable(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Verdict:
+    """Decide whether patterns can be separated by the sign of a linear function, with a certificate.
+
+    Parameters
+    ----------
+    patterns : (P, N) array_like
+        One pattern in each row. They may repeat, vanish, be collinear, or differ in scale by hundreds of orders.
+    labels : (P,) array_like
+        -1 and +1, or 0 and 1, or False and True; a single class is allowed.
+    bias : bool
+        Whether there is a threshold: ``y_i (w.x_i + b) > 0`` instead of ``y_i w.x_i > 0``.
+
+    Returns
+    -------
+    Verdict
+        The certificate was checked in float64 on the patterns as given. ``"undecided"`` means that neither a separating
+        hyperplane nor a proof of its absence stands out from rounding.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, the data are empty or not finite, or labels are not two-valued.
+    MemoryError
+        If the solver's matrices would not fit into this machine's memory.
+
+    Notes
+    -----
+    A margin between rounding (1e-14) and 1e-12 may be called "not separable"; `Verdict.bound` says what was proved.
+
+    References
+    ----------
+    Gordan's theorem: either some w has ``y_i w.x_i > 0`` for all i, or a combination of the ``y_i x_i`` with
+    non-negative coefficients, not all zero, vanishes. Solvers: `simnn.capacity.solvers`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> square = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> capacity.separable(square, [0, 0, 0, 1], bias=True).status
+    'separable'
+    >>> capacity.separable(square, [0, 1, 1, 0], bias=True).status
+    'not separable'
+    """
+    data = _signed(*_check(patterns, labels), bias)
+    silent = np.flatnonzero(data.lengths == 0.0)
+    if len(silent):
+        return Verdict("not separable", np.eye(1, len(data.rows), silent[0])[0], 0.0)
+    unit = data.rows / data.lengths[:, None]
+    verdict = _decide(data, unit)
+    if verdict is None:
+        # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
+        basis, scale, directions = np.linalg.svd(unit, full_matrices=False)
+        kept = scale > unit.shape[0] * np.finfo(np.float64).eps * scale[0]
+        verdict = _decide(data, basis[:, kept], directions[kept].T / scale[kept])
+    return verdict or Verdict("undecided", None, np.nan)
+
+
+@dataclass(frozen=True)
+class Margin:
+    """Answer of `margin`.
+
+    Attributes
+    ----------
+    status : {"separable", "not separable", "undecided"}
+        As in `Verdict`.
+    margin : float
+        Distance of the nearest pattern from the hyperplane that these weights and this threshold make, as computed
+        from the patterns; 0 if they are not separable, NaN if undecided.
+    bound : float
+        No hyperplane keeps a larger distance, to rounding. The largest margin lies between the two.
+    weights : (N,) array or None
+        w, of length 1; zero if a threshold alone separates a single class. None unless separable.
+    threshold : float
+        b in ``y_i (w.x_i + b) >= margin``; 0 without a threshold, NaN unless separable.
+    support : (S,) int array
+        Patterns on which the solution rests: they lie at the margin.
+    """
+
+    status: Status
+    margin: float
+    bound: float
+    weights: Array | None
+    threshold: float
+    support: NDArray[np.intp]
+
+
+def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin:
+    """Find the hyperplane that separates patterns by the largest margin.
+
+    Parameters
+    ----------
+    patterns : (P, N) array_like
+        One pattern in each row; their lengths matter.
+    labels : (P,) array_like
+        -1 and +1, or 0 and 1, or False and True.
+    bias : bool
+        Whether there is a threshold, free of cost: the margin is then half the distance of the two classes.
+
+    Returns
+    -------
+    Margin
+        With lower and upper bound, which agree to 1e-9 of the length of the longest pattern, or better. For patterns of
+        equal length r, the margin kappa of the theory is ``sqrt(N) / r`` times this one.
+
+    Raises
+    ------
+    ValueError
+        As `separable`.
+    MemoryError
+        As `separable`.
+
+    References
+    ----------
+    The margin is the distance of the origin from the convex hull of the ``y_i x_i``, or half that of the hulls of the
+    two classes. Solver: `simnn.capacity.solvers`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> best = capacity.margin([[0, 0], [2, 0], [3, 1]], [0, 1, 1], bias=True)
+    >>> best.margin, best.weights.round(6).tolist(), best.support.tolist()
+    (1.0, [1.0, 0.0], [0, 1])
+    """
+    x, y = _check(patterns, labels)
+    _check_memory(len(x), x.shape[1] + bias)
+    if bias and abs(y.sum()) == len(y):
+        return Margin("separable", np.inf, np.inf, np.zeros(x.shape[1]), float(y[0]), np.zeros(0, np.intp))
+    multipliers, weights = _nearest(x, y, bias)
+    bound = np.inf
+    if multipliers is not None:
+        shares = multipliers / multipliers.sum()
+        if bias:
+            # A point in the hull of each class; half their distance.
+            shares = np.where(
+                y > 0.0, multipliers / multipliers[y > 0.0].sum(), multipliers / multipliers[y < 0.0].sum()
+            )
+            shares *= 0.5
+        bound = float(np.sqrt(np.square((shares * y) @ (x - x[0] if bias else x)).sum()))
+        found = _hyperplane(x, y, bias, weights)
+        if found is not None:
+            support = np.flatnonzero(multipliers > 1e-12 * multipliers.max())
+            return Margin("separable", found[0], max(found[0], bound), weights, found[1], support)
+    verdict = separable(patterns, labels, bias)
+    nothing = np.zeros(0, np.intp)
+    if verdict.status == "separable" and verdict.certificate is not None:
+        weights = verdict.certificate[: x.shape[1]] / np.sqrt(np.square(verdict.certificate[: x.shape[1]]).sum())
+        distance, threshold = _hyperplane(x, y, bias, weights) or (0.0, float("nan"))
+        return Margin("separable", distance, max(distance, bound), weights, threshold, nothing)
+    known = verdict.status == "not separable"
+    return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
+
+
+class _Data(NamedTuple):
+    """Signed patterns in balanced coordinates: ``rows[i, k] = y_i x_ik 2^-(row[i] + column[k])``.
+
+    Powers of two commute with rounding, so that a test on these rows is a test on the patterns as given.
+    """
+
+    rows: Array
+    lengths: Array
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+
+
+def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+    """Patterns, and labels -1 and +1, as float64."""
+    try:
+        x = np.asarray(patterns, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("patterns: not allowed: should be real numbers, as many in each row") from None
+    if x.ndim != 2 or x.size == 0:
+        raise ValueError(f"patterns: shape {x.shape} is not allowed: should be (P, N) with P, N >= 1")
+    if not np.all(np.isfinite(x)):
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(f"patterns: {x[row, column]} at [{row}, {column}] is not allowed: should be finite")
+    given = np.asarray(labels)
+    if given.shape != x.shape[:1]:
+        raise ValueError(f"labels: shape {given.shape} is not allowed: should be {x.shape[:1]}, one for each pattern")
+    values = set(given.tolist())
+    if not (values <= {-1, 1} or values <= {0, 1}):
+        shown = ", ".join(repr(value) for value in sorted(values, key=str)[:4])
+        raise ValueError(f"labels: {shown} is not allowed: should be -1 and +1, or 0 and 1, or False and True")
+    return x, np.where(given == 1, 1.0, -1.0)
+
+
+def _check_memory(patterns: int, dimension: int) -> None:
+    from simnn.capacity import dense
+
+    needed = 8 * (patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (dimension + dense.STRIDE) ** 2)
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise MemoryError(
+            f"{patterns} patterns in {dimension} dimensions need about {needed / 2**30:.1f} GiB and this machine has "
+            f"{available / 2**30:.1f} GiB"
+        )
+
+
+def _signed(x: Array, y: Array, bias: bool) -> _Data:
+    _check_memory(len(x), x.shape[1] + bias)
+    rows = y[:, None] * (np.hstack([x, np.ones((len(x), 1))]) if bias else x)
+    rows, row = _balanced(rows, 1)
+    rows, column = _balanced(rows, 0)  # which makes no entry smaller
+    return _Data(rows, np.sqrt(np.square(rows).sum(axis=1)), row[:, 0], column[0])
+
+
+def _balanced(rows: Array, axis: int) -> tuple[Array, NDArray[np.int64]]:
+    """Scale by the powers of two that bring the largest entries along an axis to 1/2 ... 1."""
+    exponents = np.frexp(np.abs(rows).max(axis=axis, keepdims=True))[1].astype(np.int64)
+    if np.abs(exponents).max() < _LARGE_EXPONENT:
+        return rows * np.ldexp(1.0, -exponents), exponents
+    return np.ldexp(rows, -exponents), exponents
+
+
+def _as_given(values: Array, exponents: NDArray[np.int64]) -> Array:
+    """``values 2^-exponents``, times a number that leaves the largest of them near 1."""
+    size = np.where(values != 0.0, np.frexp(values)[1] - exponents, np.iinfo(np.int64).min)
+    return np.ldexp(values, np.where(values != 0.0, -exponents - size.max(), 0))
+
+
+def _rounding(terms: int) -> float:
+    """Relative error of a sum of so many products, in any order (Higham, section 3.1)."""
+    error = terms * 2.0**-53
+    return error / (1.0 - error)
+
+
+def _decide(data: _Data, unit: Array, back: Array | None = None) -> Verdict | None:
+    """Solve in the coordinates of ``unit``; accept only what stands the test on the data."""
+    from simnn.capacity import cpu, solvers
+
+    norm = np.sqrt(np.square(unit).sum(axis=1))
+    rows = np.ascontiguousarray(unit / norm[:, None])
+    work = solvers.work(*rows.shape)
+    answer, _ = cpu.kernels().judge(rows, np.ascontiguousarray(rows.T), np.ones(len(rows)), work)
+    if answer == solvers.SEPARABLE:
+        return _separating(data, work.w if back is None else back @ work.w)
+    if answer == solvers.NOT_SEPARABLE:
+        return _vanishing(data, work.multiplier / norm / data.lengths)
+    return None
+
+
+def _separating(data: _Data, weights: Array) -> Verdict | None:
+    """Weights that separate beyond rounding."""
+    unit = weights / np.sqrt(np.square(weights).sum())
+    error = _rounding(len(unit) + 8)
+    margin = float((data.rows @ unit / data.lengths).min())
+    if not margin > 2.0 * error:
+        return None
+    given = _as_given(unit, data.column)
+    return Verdict("separable", given / np.sqrt(np.square(given).sum()), margin - error)
+
+
+def _vanishing(data: _Data, multipliers: Array) -> Verdict | None:
+    """A combination that vanishes to rounding; its size bounds every margin."""
+    from simnn.capacity.solvers import TOLERANCE
+
+    error = _rounding(len(multipliers) + 8)
+    terms = multipliers * data.lengths
+    # Without what is rounding itself, if it does without.
+    for least in (TOLERANCE * terms.max(), 0.0):
+        kept = np.where(terms > least, multipliers, 0.0)
+        residual = float(np.sqrt(np.square(kept @ data.rows).sum()) / (kept @ data.lengths))
+        if residual <= 2.0 * TOLERANCE + error:
+            given = _as_given(kept, data.row)
+            return Verdict("not separable", given / given.max(), residual + error)
+    return None
+
+
+def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
+    """Multipliers and weights of the nearest point of the hull; no multipliers if the solver gave up."""
+    from simnn.capacity import cpu, solvers
+
+    # A free threshold makes the origin arbitrary.
+    rows = y[:, None] * (x - x.mean(axis=0) if bias else x)
+    lengths = np.sqrt(np.square(rows / max(np.abs(rows).max(), 1e-300)).sum(axis=1))
+    rows = rows / max(np.abs(rows).max(), 1e-300) / max(lengths.max(), 1e-300)
+    if bias:
+        rows = np.hstack([rows, y[:, None]])
+    work = solvers.work(*rows.shape)
+    norm = np.sqrt(np.square(rows).sum(axis=1))
+    answer, _, _ = cpu.kernels().nearest(rows, np.ascontiguousarray(rows.T), norm, y, False, bias, work)
+    weights = work.w[: x.shape[1]]
+    length = np.sqrt(np.square(weights).sum())
+    return work.multiplier if answer == solvers.OPTIMAL else None, weights / max(length, 1e-300)
+
+
+def _hyperplane(x: Array, y: Array, bias: bool, weights: Array) -> tuple[float, float] | None:
+    """Margin of these weights of length 1 and their best threshold, if it stands out from rounding."""
+    fields = x @ weights
+    error = 2.0 * _rounding(x.shape[1] + 8) * float(np.sqrt(np.square(x).sum(axis=1).max()))
+    if bias:
+        low, high = float(fields[y < 0.0].max()), float(fields[y > 0.0].min())
+        distance, threshold = 0.5 * (high - low), -0.5 * (high + low)
+    else:
+        distance, threshold = float((y * fields).min()), 0.0
+    return (distance, threshold) if distance > error else None

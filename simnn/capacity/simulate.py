@@ -1,0 +1,478 @@
+"""``simulate``, ``stopping_time``, ``largest_margin``: validate, run in kernels, return a dataset."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simnn import sweeps
+from simnn.capacity import model
+from simnn.capacity.model import Experiment, Sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    Array = NDArray[np.float64]
+    Sampler = Callable[[Experiment, int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
+
+# Bounds of a largest margin that agree to this are one number.
+_GAP = 1e-9
+_SLICE_TASKS = 2**16
+
+_LONG_NAMES = {
+    "dimension": "components of a pattern",
+    "load": "patterns per dimension",
+    "ensemble": "law of the patterns",
+    "bias": "whether there is a threshold",
+    "coding_level": "probability of the label +1",
+    "margin": "distance that patterns of length sqrt(dimension) must keep",
+    "trial": "random set of patterns",
+}
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What one of the functions below returns.
+
+    Attributes
+    ----------
+    title : str
+        Of the dataset.
+    columns : dict of str to str
+        Long names of its statistics.
+    sample : callable
+        ``sample(experiment, trials, key, first_trial, stop)``: statistics of some trials, (trials, columns); NaN where
+        a trial does not have one.
+    unused : tuple of str
+        Parameters of `Experiment` that it does not take.
+    most : callable
+        Largest number of patterns that an experiment may need.
+    """
+
+    title: str
+    columns: dict[str, str]
+    sample: "Sampler"
+    unused: tuple[str, ...] = ()
+    most: Callable[[Experiment], int] = lambda experiment: experiment.patterns
+
+
+def _simulate(given: dict[str, Any]) -> "xr.Dataset":
+    return _run(
+        given,
+        _Measure(
+            "Linear separability of random patterns",
+            {
+                "separable_fraction": "fraction of sets of patterns that are separable",
+                "undecided_fraction": "fraction of sets of patterns without a certified verdict",
+            },
+            _verdicts,
+        ),
+    )
+
+
+@sweeps.in_order_given(_simulate)
+def simulate(
+    *,
+    dimension: ArrayLike = 100,
+    load: ArrayLike = 2.0,
+    ensemble: str | Sequence[str] = "gaussian",
+    bias: bool | Sequence[bool] = False,
+    coding_level: ArrayLike = 0.5,
+    margin: ArrayLike = 0.0,
+    trials: int = 100,
+    first_trial: int = 0,
+    seed: int = 0,
+    backend: str = "auto",
+    keep_trials: bool = False,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    """Measure how often random labelled patterns are linearly separable.
+
+    Parameters
+    ----------
+    dimension : int or sequence of int
+        Components N of a pattern.
+    load : float or sequence of float
+        Patterns per dimension; there are ``round(load * dimension)`` of them.
+    ensemble : {"gaussian", "rademacher"} or sequence of them
+        Law of the components: standard normal, or +-1.
+    bias : bool or sequence of bool
+        Whether the unit has a free threshold.
+    coding_level : float or sequence of float
+        Probability of the label +1, in [0, 1].
+    margin : float or sequence of float
+        Distance from the hyperplane that all patterns must keep, >= 0, for patterns scaled to length
+        ``sqrt(dimension)``. Zero asks for strict separability.
+    trials : int
+        Random sets of patterns for each point of the sweep.
+    first_trial : int
+        Number of the first trial. Trial t is the same set in every run with the same seed.
+    seed : int
+        In [0, 2^64).
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    keep_trials : bool
+        Keep a ``trial`` dimension instead of mean and standard error.
+    progress : bool, optional
+        Show progress; by default only on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. ``separable_fraction``
+        and ``undecided_fraction`` with ``<name>_stderr`` (unless trials are kept): every verdict was certified in
+        float64, and what was not is counted as undecided, never as either.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
+    MemoryError
+        If the largest problem would not fit into this machine's memory.
+
+    Notes
+    -----
+    Results do not depend on the number of threads, nor on how a run is cut into pieces. Points of a sweep that differ
+    in load share their patterns trial by trial: a larger load adds some.
+
+    References
+    ----------
+    `simnn.capacity.theory`; solvers and certificates: `simnn.capacity.solvers`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> ds = capacity.simulate(dimension=[5, 20], load=[1.5, 2.0], trials=100)
+    >>> dict(ds.separable_fraction.sizes)
+    {'dimension': 2, 'load': 2}
+    """
+    raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
+
+
+def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
+    return _run(
+        given,
+        _Measure(
+            "Largest margins of random patterns",
+            {
+                "largest_margin": "largest margin for patterns of length sqrt(dimension), 0 if nothing separates",
+                "support_fraction": "fraction of the patterns that lie at the largest margin, of separable sets",
+                "separable_fraction": "fraction of sets of patterns that are separable",
+                "undecided_fraction": "fraction of sets of patterns without a certified margin",
+            },
+            _margins,
+            ("margin",),
+        ),
+    )
+
+
+@sweeps.in_order_given(_largest_margin)
+def largest_margin(
+    *,
+    dimension: ArrayLike = 100,
+    load: ArrayLike = 1.0,
+    ensemble: str | Sequence[str] = "gaussian",
+    bias: bool | Sequence[bool] = False,
+    coding_level: ArrayLike = 0.5,
+    trials: int = 100,
+    first_trial: int = 0,
+    seed: int = 0,
+    backend: str = "auto",
+    keep_trials: bool = False,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    """Measure the largest margin of random labelled patterns, and how many patterns lie on it.
+
+    Parameters
+    ----------
+    dimension, load, ensemble, bias, coding_level : float, str, bool or sequence
+        As in `simulate`.
+    trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
+        As in `simulate`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions as in `simulate`. ``largest_margin`` kappa, for patterns scaled to length ``sqrt(dimension)``: 0
+        where nothing separates; ``support_fraction`` of separable sets. Both are NaN, and left out of the mean, where a
+        threshold meets a single class: there is no largest margin. ``separable_fraction``; ``undecided_fraction``, of
+        trials whose lower and upper bound disagree, which count for nothing else.
+
+    Raises
+    ------
+    ValueError
+        As `simulate`.
+    MemoryError
+        As `simulate`.
+
+    References
+    ----------
+    Gardner 1988, see `simnn.capacity.theory.gardner_margin` and `simnn.capacity.theory.support_vector_fraction`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> ds = capacity.largest_margin(dimension=20, load=[0.5, 1.0], trials=10)
+    >>> bool((ds.largest_margin > 0.0).all())
+    True
+    """
+    raise NotImplementedError
+
+
+def _stopping_time(given: dict[str, Any]) -> "xr.Dataset":
+    levels = np.atleast_1d(given.get("coding_level", 0.5)).tolist()
+    if True in np.atleast_1d(given.get("bias", False)).tolist() and not all(0.0 < level < 1.0 for level in levels):
+        raise ValueError(
+            f"coding_level: {given['coding_level']!r} is not allowed with a threshold: a single class stays separable"
+        )
+    return _run(
+        given,
+        _Measure(
+            "Largest separable prefix of random patterns",
+            {
+                "stopping_time": "largest number of patterns of a sequence that are still separable",
+                "undecided_fraction": "fraction of sequences without a certified end",
+            },
+            _stopping_times,
+            ("load", "margin"),
+            lambda experiment: _range(experiment)[2],
+        ),
+    )
+
+
+@sweeps.in_order_given(_stopping_time)
+def stopping_time(
+    *,
+    dimension: ArrayLike = 100,
+    ensemble: str | Sequence[str] = "gaussian",
+    bias: bool | Sequence[bool] = False,
+    coding_level: ArrayLike = 0.5,
+    trials: int = 100,
+    first_trial: int = 0,
+    seed: int = 0,
+    backend: str = "auto",
+    keep_trials: bool = False,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    """Measure how many patterns of a random sequence can be separated: the whole curve from each realisation.
+
+    Parameters
+    ----------
+    dimension, ensemble, bias, coding_level : float, str, bool or sequence
+        As in `simulate`; the patterns are the same ones.
+    trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
+        As in `simulate`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions as in `simulate`. ``stopping_time`` P*: the first P* patterns are separable, P* + 1 are not, both
+        certified. ``undecided_fraction`` counts sequences for which that could not be shown; they are NaN, and left out
+        of the mean. ``Pr[P* >= P]`` is the probability that P patterns are separable.
+
+    Raises
+    ------
+    ValueError
+        As `simulate`.
+    MemoryError
+        As `simulate`.
+
+    References
+    ----------
+    Cover 1965, see `simnn.capacity.theory.stopping_time_probability`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> ds = capacity.stopping_time(dimension=[5, 10], trials=50, keep_trials=True)
+    >>> dict(ds.stopping_time.sizes)
+    {'dimension': 2, 'trial': 50}
+    """
+    raise NotImplementedError
+
+
+# --- samplers ---------------------------------------------------------------------------------------------------
+
+
+def _law(experiment: Experiment, patterns: int) -> Any:
+    from simnn.capacity import cpu
+
+    return cpu.Law(
+        patterns,
+        experiment.dimension,
+        model.ENSEMBLES.index(experiment.ensemble),
+        experiment.bias,
+        experiment.coding_level,
+    )
+
+
+def _verdicts(
+    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+) -> "Array":
+    from simnn.capacity import cpu, solvers
+
+    if experiment.margin > 0.0:
+        lower, upper, _ = _bounds(experiment, trials, key, first_trial, stop).T
+        separable, not_separable = lower >= experiment.margin, upper < experiment.margin
+    else:
+        out = np.empty((trials, 2))
+        space = cpu.space(experiment.patterns, experiment.dimension + experiment.bias, stop)
+        cpu.kernels().verdicts(_law(experiment, experiment.patterns), key, first_trial, out, space)
+        separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
+    return np.stack([separable, ~(separable | not_separable)], axis=1).astype(np.float64)
+
+
+def _bounds(
+    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+) -> "Array":
+    from simnn.capacity import cpu
+
+    out = np.empty((trials, 3))
+    space = cpu.space(experiment.patterns, experiment.dimension + experiment.bias, stop)
+    cpu.kernels().margins(_law(experiment, experiment.patterns), key, first_trial, out, space)
+    return out
+
+
+def _margins(
+    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+) -> "Array":
+    lower, upper, support = _bounds(experiment, trials, key, first_trial, stop).T
+    known = upper <= lower + _GAP * (1.0 + lower)
+    largest = np.where(np.isfinite(lower), lower, np.nan)
+    columns = [largest, support / experiment.patterns, lower > 0.0]
+    return np.stack([*(np.where(known, column, np.nan) for column in columns), ~known], axis=1)
+
+
+def _stopping_times(
+    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+) -> "Array":
+    from simnn.capacity import cpu
+
+    centre, width, most = _range(experiment)
+    out = np.empty((trials, 1))
+    space = cpu.space(most, experiment.dimension + experiment.bias, stop)
+    cpu.kernels().stopping_times(_law(experiment, most), centre, width, key, first_trial, out, space)
+    return np.column_stack([out[:, 0], np.isnan(out[:, 0])])
+
+
+def _range(experiment: Experiment) -> tuple[int, int, int]:
+    """Where the stopping time is expected, how far it spreads, and where to give up, safely beyond."""
+    from simnn.capacity.theory import gardner_capacity
+
+    level = experiment.coding_level if experiment.bias else 0.5
+    rare = min(level, 1.0 - level)
+    centre = gardner_capacity(coding_level=level) * (experiment.dimension + experiment.bias)
+    width = 1.2 * np.sqrt(centre * 0.5 / rare)
+    return round(centre), int(width) + 1, int(centre + 12.0 * width + 20.0 / rare)
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------
+
+
+def _check_memory(measure: _Measure, plan: Sweep) -> None:
+    from simnn.capacity import dense
+    from simnn.device.targets import threads
+
+    bytes_of = [
+        8 * (measure.most(e) * (2 * e.dimension + 3 * dense.STRIDE) + 4 * (e.dimension + dense.STRIDE) ** 2)
+        for e in plan.experiments
+    ]
+    kept = len(measure.columns) * 8 * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
+    needed = threads() * max(bytes_of) + kept
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise MemoryError(
+            f"the sweep needs about {needed / 2**30:.1f} GiB and this machine has {available / 2**30:.1f} GiB; "
+            "use fewer dimensions, patterns or threads, or keep fewer trials"
+        )
+
+
+def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
+    parameters = dict(given)
+    progress = parameters.pop("progress", None)
+    plan = model.sweep({name: sweeps.plain(value) for name, value in parameters.items()})
+    if plan.run.backend == "cuda":
+        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
+    _check_memory(measure, plan)
+    return _dataset(plan, measure, _collect(plan, measure, progress))
+
+
+def _collect(plan: Sweep, measure: _Measure, progress: bool | None) -> dict[str, "Array"]:
+    """Statistics as (cells, trials) arrays if trials are kept, else means and ``<name>_stderr``, (cells,)."""
+    from simnn.device import moments
+    from simnn.device.targets import cpu
+    from simnn.progress import track
+    from simnn.running import in_slices
+
+    cells, trials, columns = len(plan.experiments), plan.run.trials, len(measure.columns)
+    key = np.array([plan.run.seed & 0xFFFFFFFF, plan.run.seed >> 32], np.uint64)
+
+    def run(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], "Array"]:
+        task = np.arange(first, last)
+        cell, trial = task // trials, task % trials
+        parts = [np.empty((0, columns))]
+        # An empty range loads the kernels.
+        for c in range(int(first) // trials, (int(last) - 1) // trials + 1) if last > first else [0]:
+            mine = trial[cell == c]
+            start = plan.run.first_trial + (int(mine[0]) if len(mine) else 0)
+            parts.append(measure.sample(plan.experiments[c], len(mine), key, start, stop))
+        return cell, trial, np.concatenate(parts)
+
+    kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
+    count, mean, deviation = (
+        np.zeros((cells, columns), np.int64),
+        np.zeros((cells, columns)),
+        np.zeros((cells, columns)),
+    )
+    add = moments.bind(cpu(np.float64))
+    with track(cells * trials, "set", progress) as advance:
+        for cell, trial, rows in in_slices(cells * trials, _SLICE_TASKS, run):
+            if kept is not None:
+                kept[cell, trial] = rows
+            else:
+                add(cell, rows, count, mean, deviation)
+            advance(len(cell))
+    if kept is not None:
+        return {name: kept[:, :, k] for k, name in enumerate(measure.columns)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stderr = np.sqrt(deviation / ((count - 1.0) * count))
+    stderr[count < 2] = np.nan
+    mean[count == 0] = np.nan
+    return {
+        f"{name}{suffix}": values[:, k]
+        for k, name in enumerate(measure.columns)
+        for suffix, values in (("", mean), ("_stderr", stderr))
+    }
+
+
+def _dataset(plan: Sweep, measure: _Measure, values: dict[str, "Array"]) -> "xr.Dataset":
+    import xarray as xr
+
+    coordinates: dict[str, Any] = {name: list(axis) for name, axis in plan.axes.items()}
+    lead = tuple(coordinates)
+    sizes = tuple(len(coordinates[name]) for name in lead)
+    if plan.run.keep_trials:
+        coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
+    variables = {}
+    for name, array in values.items():
+        stem = name.removesuffix("_stderr")
+        label = measure.columns[stem] if stem == name else f"standard error of the mean of {stem}"
+        dims = (*lead, "trial") if plan.run.keep_trials else lead
+        variables[name] = dims, array.reshape((*sizes, *array.shape[1:])), {"long_name": label, "units": "1"}
+    dataset = xr.Dataset(variables, coordinates)
+    for name in coordinates:
+        dataset[name].attrs = {"long_name": _LONG_NAMES[name], "units": "1"}
+    named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]
+    fixed = {name: getattr(plan.experiments[0], name) for name in named}
+    dataset.attrs = {
+        "title": measure.title,
+        "parameters": json.dumps(plan.axes | fixed | plan.run.model_dump(), sort_keys=True),
+        "seed": str(plan.run.seed),
+        "trials": plan.run.trials,
+        "backend": "cpu",
+    }
+    return dataset

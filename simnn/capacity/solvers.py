@@ -1,0 +1,473 @@
+"""Two solvers of one question: has any w ``z_i.w > 0`` for all signed patterns ``z_i = y_i x_i``.
+
+By Gordan's theorem either such a w exists, or a combination ``sum_i lambda_i z_i = 0`` with ``lambda >= 0``, not all
+zero. Whichever a solver finds is its certificate, and is checked in floating point:
+
+(a) ``fl(z_i.w) > 2 gamma_{N+2} |z_i| |w|`` for all i, ``gamma_n = n u / (1 - n u)``, ``u = 2^-53``: twice the largest
+    error that any order of summation can make, so w separates beyond rounding;
+(b) ``|sum_i lambda_i z_i| <= TOLERANCE sum_i lambda_i |z_i|``: for every unit vector w some ``z_i.w / |z_i|`` is at
+    most that small. Nothing separates by a larger margin.
+
+*Finite Newton* minimises the squared hinge ``1/2 sum_i max(0, 1 - z_i.w)^2``. It is convex and piecewise quadratic;
+Newton steps with exact line search reach the minimum after finitely many of them, and there the positive parts of
+``1 - z_i.w`` are lambda. *Nearest point* finds the point of the convex hull of the z_i that is nearest to the origin,
+by the active sets of Wolfe, written as non-negative least squares: ``min |sum_i lambda_i z_i|^2 + (1 - sum_i
+lambda_i)^2``. Left to run to the end it gives the largest margin.
+
+References
+----------
+O. L. Mangasarian, "A finite Newton method for classification", Optimization Methods and Software 17, 913 (2002).
+S. S. Keerthi, D. DeCoste, "A modified finite Newton method for fast solution of large scale linear SVMs", Journal of
+Machine Learning Research 6, 341 (2005).
+P. Wolfe, "Finding the nearest point in a polytope", Mathematical Programming 11, 128 (1976).
+C. L. Lawson, R. J. Hanson, "Solving least squares problems" (1974), chapter 23.
+N. J. Higham, "Accuracy and stability of numerical algorithms", 2nd ed., section 3.1 (gamma_n).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn.capacity import dense
+from simnn.device.targets import Target
+
+TOLERANCE = 1e-12
+"""Largest length of a combination that counts as vanishing, relative to the lengths of its terms."""
+
+SEPARABLE, NOT_SEPARABLE, UNDECIDED = 1, 0, -1
+"""Verdicts."""
+
+OPTIMAL = 2
+"""What `Solvers.nearest` answers when it has run to the end without a certificate being asked for."""
+
+_UNIT_ROUNDOFF = 2.0**-53
+# Of the step that is taken at full rank, and else: relative to the mean eigenvalue.
+_RIDGE, _RIDGE_SINGULAR = 1e-13, 1e-10
+_NEWTON_STEPS, _SEARCH_STEPS, _REPEATS = 300, 60, 4
+
+
+class Work(NamedTuple):
+    """Scratch of one thread, for up to P patterns in N dimensions (see `work`).
+
+    Attributes
+    ----------
+    w, step, right, residual : (N,) array
+        Weights, Newton point, right side of its equations, combination of patterns.
+    mu, forward : (P,) array
+        Fields ``z_i.w`` of the weights and of the Newton point.
+    multiplier : (P,) array
+        lambda; the certificate of verdict 0.
+    active : (P,) int8 array
+        Patterns with ``z_i.w < 1``, or members of the passive set.
+    index, order : (P or N,) int64 array
+        Scratch, and 0, 1, 2, ...
+    sign : (P,) array
+        Scratch.
+    gram, factor : array
+        Sum over active patterns and its factor, as of `simnn.capacity.dense.symmetric`.
+    triangle : (K, K) array
+        Lower factor of the passive set, ``K = min(P, N + 1) + 1``.
+    trial, ones, signs : (K,) array
+        Solution on the passive set, and right sides behind the factor.
+    panels : Panels
+        Scratch of `simnn.capacity.dense`.
+    stop : (1,) int64 array
+        Not zero once the work is not wanted any more; what is not decided then stays so.
+    """
+
+    w: Any
+    step: Any
+    right: Any
+    residual: Any
+    mu: Any
+    forward: Any
+    multiplier: Any
+    active: Any
+    index: Any
+    order: Any
+    sign: Any
+    gram: Any
+    factor: Any
+    triangle: Any
+    trial: Any
+    ones: Any
+    signs: Any
+    panels: Any
+    stop: Any
+
+
+class Solvers(NamedTuple):
+    """Routines of one target (see `bind`)."""
+
+    newton: Callable[..., Any]
+    nearest: Callable[..., Any]
+    decide: Callable[..., Any]
+    rounding: Callable[..., Any]
+
+
+def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -> Work:
+    """Scratch of one thread.
+
+    Parameters
+    ----------
+    patterns, dimension : int
+        Largest numbers P and N.
+    stop : (1,) int64 array, optional
+        See `Work`.
+
+    Returns
+    -------
+    Work
+    """
+    p, n = patterns, dimension
+    size = min(p, n + 1) + 1
+    return Work(
+        w=np.zeros(n),
+        step=np.zeros(n),
+        right=np.zeros(n),
+        residual=np.zeros(n),
+        mu=np.zeros(p),
+        forward=np.zeros(p),
+        multiplier=np.zeros(p),
+        active=np.zeros(p, np.int8),
+        index=np.zeros(p, np.int64),
+        order=np.arange(max(p, n)),
+        sign=np.zeros(p),
+        gram=dense.symmetric(n),
+        factor=dense.symmetric(n),
+        triangle=np.zeros((size, size)),
+        trial=np.zeros(size),
+        ones=np.zeros(size),
+        signs=np.zeros(size),
+        panels=dense.panels(p, n),
+        stop=np.zeros(1, np.int64) if stop is None else stop,
+    )
+
+
+@functools.cache
+def bind(target: Target) -> Solvers:
+    """Bind the solvers for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they run.
+
+    Returns
+    -------
+    Solvers
+        All take ``rows`` (P, N), ``columns`` (N, P), its transpose, ``norm`` (P,), the lengths of the rows, and the
+        number ``p`` of patterns to look at, the first ones. Rows should have lengths of order 1.
+        ``newton(rows, columns, norm, p, work) -> (verdict, steps)``;
+        ``nearest(rows, columns, norm, label, p, feasibility, free, work) -> (verdict, steps, threshold)``: with
+        ``feasibility`` it stops at the first certificate; with ``free``, combinations obey ``sum_i lambda_i label_i =
+        0``, and rows must end with the label;
+        ``decide(rows, columns, norm, p, work) -> (verdict, steps)``: finite Newton, and nearest point if that fails.
+        The certificate is ``work.w`` or ``work.multiplier``.
+        ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components.
+    """
+    dot, combine, clear, add_gram, trace, factorise, solve = dense.bind(target)
+
+    @target.routine
+    def smallest(x):
+        # Four chains of comparisons.
+        a, b, c, d = x[0], x[0], x[0], x[0]
+        end = x.shape[0] - x.shape[0] % 4
+        for i in range(0, end, 4):
+            a, b, c, d = min(a, x[i]), min(b, x[i + 1]), min(c, x[i + 2]), min(d, x[i + 3])
+        for i in range(end, x.shape[0]):
+            a = min(a, x[i])
+        return min(a, b, c, d)
+
+    @target.device
+    def rounding(n):
+        terms = (n + 2) * _UNIT_ROUNDOFF
+        return 2.0 * terms / (1.0 - terms)
+
+    @target.routine
+    def separates(norm, p, w, mu):
+        """Certificate (a), for fields mu that were just summed."""
+        if not smallest(mu[:p]) > 0.0:
+            return False
+        bound = rounding(w.shape[0]) * np.sqrt(dot(w, w))
+        count = 0
+        for i in range(p):
+            count += 1 if mu[i] > bound * norm[i] else 0
+        return count == p
+
+    @target.routine
+    def vanishes(norm, p, multiplier, residual):
+        """Certificate (b), for a residual that was just summed."""
+        scale = dot(multiplier[:p], norm[:p])
+        return scale > 0.0 and np.sqrt(dot(residual, residual)) <= TOLERANCE * scale
+
+    @target.routine
+    def copy(source, destination):
+        for k in range(destination.shape[0]):
+            destination[k] = source[k]
+
+    @target.routine
+    def rebuild(rows, p, work):
+        """Sums over the active patterns from scratch; returns their number."""
+        count = 0
+        for i in range(p):
+            if work.active[i] != 0:
+                work.index[count], work.sign[count] = i, 1.0
+                count += 1
+        clear(work.gram)
+        add_gram(work.sign, work.index, count, rows, work.panels, work.gram)
+        combine(work.sign, work.index, count, rows, work.right)
+        return count
+
+    @target.routine
+    def update(rows, p, size, work):
+        """Active patterns of the fields mu, and their sums; returns how many changed, and how many there are."""
+        changed, entering = 0, 0
+        for i in range(p):
+            now = 1 if work.mu[i] < 1.0 else 0
+            if now != work.active[i]:
+                work.index[changed], work.sign[changed] = i, 1.0 if now != 0 else -1.0
+                work.active[i] = now
+                entering += now
+                changed += 1
+        if changed == 0:
+            return 0, size
+        if 2 * changed >= size:
+            return changed, rebuild(rows, p, work)
+        add_gram(work.sign, work.index, changed, rows, work.panels, work.gram)
+        combine(work.sign, work.index, changed, rows, work.residual)
+        for k in range(work.right.shape[0]):
+            work.right[k] += work.residual[k]
+        return changed, size + 2 * entering - changed
+
+    @target.routine
+    def newton_point(columns, p, ridge, start, work):
+        """``step = (A + ridge)^-1 (right + ridge start)`` and its fields."""
+        step = work.step
+        for k in range(step.shape[0]):
+            step[k] = work.right[k] + ridge * start[k]
+        solve(work.factor, step)
+        combine(step, work.order, step.shape[0], columns, work.forward[:p])
+
+    @target.routine
+    def gordan(rows, columns, norm, p, size, ridge, work):
+        """Whether the residuals of the Newton point are a vanishing combination."""
+        multiplier, forward = work.multiplier, work.forward
+        for _ in range(_REPEATS):
+            count, total, lowest = 0, 0.0, 0.0
+            for i in range(p):
+                if work.active[i] != 0:
+                    slack = 1.0 - forward[i]
+                    lowest = min(lowest, slack)
+                    slack = max(slack, 0.0)
+                    work.index[count], work.sign[count], multiplier[i] = i, slack, slack
+                    total += slack
+                    count += 1
+                else:
+                    multiplier[i] = 0.0
+            if lowest < -1e-10 or total <= 1e-9 * size:
+                return False
+            combine(work.sign, work.index, count, rows, work.residual)
+            if vanishes(norm, p, multiplier, work.residual):
+                return True
+            # The residual is the ridge times the last step: one more step shrinks it.
+            copy(work.step, work.residual)
+            newton_point(columns, p, ridge, work.residual, work)
+        return False
+
+    @target.routine
+    def line_search(mu, forward, p):
+        """Minimum over t of ``sum_i max(0, 1 - mu_i - t (forward_i - mu_i))^2``."""
+        t, low, high = 1.0, 0.0, -1.0
+        for _ in range(_SEARCH_STEPS):
+            slope, curvature = 0.0, 0.0
+            for i in range(p):
+                delta = forward[i] - mu[i]
+                slack = max(1.0 - mu[i] - t * delta, 0.0)
+                slope -= slack * delta
+                curvature += delta * delta if slack > 0.0 else 0.0
+            if abs(slope) <= 1e-14 * (1.0 + curvature):
+                break
+            if slope > 0.0:
+                high = t
+            else:
+                low = t
+            next_t = t - slope / curvature if curvature > 0.0 else low
+            if not (next_t > low and (high < 0.0 or next_t < high)):
+                next_t = 0.5 * (low + high) if high >= 0.0 else 2.0 * t
+            done = abs(next_t - t) <= 1e-15 * t
+            t = next_t
+            if done:
+                break
+        return t
+
+    @target.routine
+    def newton(rows, columns, norm, p, work):
+        w, step, mu, forward = work.w, work.step, work.mu, work.forward
+        n = w.shape[0]
+        for k in range(n):
+            w[k] = 0.0
+        for i in range(p):
+            mu[i], work.active[i] = 0.0, 1
+        size = rebuild(rows, p, work)
+        mean, boost = trace(n, work.gram) / n, 1.0
+        for steps in range(1, _NEWTON_STEPS + 1):
+            ridge = boost * mean * (_RIDGE if size > n else _RIDGE_SINGULAR)
+            if not factorise(n, ridge, work.gram, work.panels, work.factor):
+                # Rounding of updates made it indefinite: once more from scratch, and more cautiously from now on.
+                rebuild(rows, p, work)
+                boost, ridge = 1000.0, 1000.0 * ridge
+                if not factorise(n, ridge, work.gram, work.panels, work.factor):
+                    break
+            newton_point(columns, p, ridge, w, work)
+            if work.stop[0] != 0:
+                break
+            if separates(norm, p, step, forward):
+                copy(step, w)
+                return SEPARABLE, steps
+            if gordan(rows, columns, norm, p, size, ridge, work):
+                return NOT_SEPARABLE, steps
+            t = line_search(mu, forward, p)
+            for k in range(n):
+                w[k] += t * (step[k] - w[k])
+            combine(w, work.order, n, columns, mu[:p])
+            if separates(norm, p, w, mu):
+                return SEPARABLE, steps
+            changed, size = update(rows, p, size, work)
+            if changed == 0 and abs(t - 1.0) < 1e-6:
+                break
+        return UNDECIDED, steps
+
+    @target.routine
+    def insert(rows, j, label, size, free, work):
+        """Add pattern j to the passive set: a row of the factor of ``z_a.z_b + 1``."""
+        triangle = work.triangle
+        row, norm = triangle[size], dot(rows[j], rows[j]) + 1.0
+        rest = norm
+        for a in range(size):
+            entry = dot(rows[work.index[a]], rows[j]) + 1.0
+            entry = (entry - dot(row[:a], triangle[a, :a])) / triangle[a, a]
+            row[a] = entry
+            rest -= entry * entry
+        pivot = np.sqrt(max(rest, 1e-15 * norm))
+        row[size] = pivot
+        work.index[size] = j
+        work.ones[size] = (1.0 - dot(row[:size], work.ones[:size])) / pivot
+        if free:
+            work.signs[size] = (label[j] - dot(row[:size], work.signs[:size])) / pivot
+
+    @target.routine
+    def remove(c, label, size, free, work):
+        """Take member c out of the passive set: rotations restore the triangle."""
+        triangle = work.triangle
+        for a in range(c, size - 1):
+            work.index[a] = work.index[a + 1]
+            for b in range(a + 2):
+                triangle[a, b] = triangle[a + 1, b]
+        for a in range(c, size - 1):
+            h = np.hypot(triangle[a, a], triangle[a, a + 1])
+            cosine, sine = triangle[a, a] / h, triangle[a, a + 1] / h
+            for b in range(a, size - 1):
+                left, right = triangle[b, a], triangle[b, a + 1]
+                triangle[b, a] = cosine * left + sine * right
+                triangle[b, a + 1] = cosine * right - sine * left
+            work.ones[a] = (1.0 - dot(triangle[a, :a], work.ones[:a])) / triangle[a, a]
+            if free:
+                work.signs[a] = (label[work.index[a]] - dot(triangle[a, :a], work.signs[:a])) / triangle[a, a]
+
+    @target.routine
+    def unconstrained(size, free, work):
+        """Minimum on the passive set, whatever its signs; returns the threshold."""
+        trial, triangle, threshold = work.trial, work.triangle, 0.0
+        if free:
+            threshold = dot(work.signs[:size], work.ones[:size]) / dot(work.signs[:size], work.signs[:size])
+        for a in range(size):
+            trial[a] = work.ones[a] - (threshold * work.signs[a] if free else 0.0)
+        for a in range(size - 1, -1, -1):
+            trial[a] /= triangle[a, a]
+            for b in range(a):
+                trial[b] -= trial[a] * triangle[a, b]
+        return threshold
+
+    @target.routine
+    def descend(label, size, free, work):
+        """Move to the minimum on the passive set, dropping members that would become negative; returns what is left."""
+        multiplier, trial = work.multiplier, work.trial
+        while True:
+            threshold = unconstrained(size, free, work)
+            reach, blocking = 1.0, -1
+            for a in range(size):
+                if trial[a] <= 0.0:
+                    here = multiplier[work.index[a]]
+                    ratio = here / (here - trial[a]) if here > 0.0 else 0.0
+                    if blocking < 0 or ratio < reach:
+                        reach, blocking = ratio, a
+            for a in range(size):
+                i = work.index[a]
+                multiplier[i] = trial[a] if blocking < 0 else multiplier[i] + reach * (trial[a] - multiplier[i])
+            if blocking < 0:
+                return size, threshold
+            multiplier[work.index[blocking]] = 0.0
+            work.active[work.index[blocking]] = 0
+            remove(blocking, label, size, free, work)
+            size -= 1
+
+    @target.routine
+    def nearest(rows, columns, norm, label, p, feasibility, free, work):
+        n = rows.shape[1]
+        w, mu, multiplier, active, sign = work.w, work.mu, work.multiplier, work.active, work.sign
+        for i in range(p):
+            multiplier[i], active[i] = 0.0, 0
+        size, threshold, newest, slack = 0, 0.0, -1, 1e-13 if feasibility else 1e-12
+        if free:
+            # Combinations need a member of each class.
+            for wanted in (-1.0, 1.0):
+                j = 0
+                while label[j] != wanted:
+                    j += 1
+                insert(rows, j, label, size, free, work)
+                active[j] = 1
+                size += 1
+            size, threshold = descend(label, size, free, work)
+        for steps in range(1, 3 * (p + n) + 100):
+            total = 0.0
+            for a in range(size):
+                sign[a] = multiplier[work.index[a]]
+                total += sign[a]
+            combine(sign, work.index, size, rows, w)
+            combine(w, work.order, n, columns, mu[:p])
+            if feasibility and size > 0:
+                if separates(norm, p, w, mu):
+                    return SEPARABLE, steps, threshold
+                if vanishes(norm, p, multiplier, w):
+                    return NOT_SEPARABLE, steps, threshold
+            rest, chosen = 1.0 - total, -1
+            lowest = rest - slack
+            for i in range(p):
+                field = mu[i] + (threshold * label[i] if free else 0.0)
+                # What left at once would come back for ever.
+                if active[i] == 0 and field < lowest and i != newest:
+                    chosen, lowest = i, field
+            if work.stop[0] != 0:
+                return UNDECIDED, steps, threshold
+            if chosen < 0 or size > n:
+                return UNDECIDED if feasibility else OPTIMAL, steps, threshold
+            insert(rows, chosen, label, size, free, work)
+            active[chosen] = 1
+            size, threshold = descend(label, size + 1, free, work)
+            newest = chosen if active[chosen] == 0 else -1
+        return UNDECIDED, 3 * (p + n) + 100, threshold
+
+    @target.routine
+    def decide(rows, columns, norm, p, work):
+        verdict, steps = newton(rows, columns, norm, p, work)
+        if verdict == UNDECIDED and work.stop[0] == 0:
+            # There are no labels without a free threshold; any array of numbers will do.
+            verdict, more, _ = nearest(rows, columns, norm, norm, p, True, False, work)
+            steps += more
+        return verdict, steps
+
+    return Solvers(newton, nearest, decide, rounding)

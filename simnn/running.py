@@ -1,0 +1,64 @@
+"""Run many short tasks on the threads of the host, in order, with Ctrl-C and progress in mind."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn._startup import collector_paused
+
+SLICE_SECONDS = 0.2
+"""A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead."""
+
+R = TypeVar("R")
+
+
+def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Iterator[R]:
+    """Run tasks 0, ..., ``tasks`` - 1 in slices, on threads, and hand back their results in order.
+
+    Parameters
+    ----------
+    tasks : int
+        Number of tasks.
+    most : int
+        Largest number of tasks in a slice.
+    run : callable
+        ``run(first, last, stop)`` runs tasks first, ..., last - 1 without holding the interpreter's lock for long, and
+        may end early once ``stop[0]`` is not zero. Results must not depend on how tasks are cut into slices.
+        ``run(0, 0, stop)`` comes first, alone: it loads or compiles what the others need.
+
+    Yields
+    ------
+    object
+        What ``run`` returned, slice by slice.
+    """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from simnn.device.targets import threads
+
+    stop = np.zeros(1, np.int64)
+
+    def timed(first: int, last: int) -> tuple[R, int, float]:
+        start = time.perf_counter()
+        return run(first, last, stop), last - first, time.perf_counter() - start
+
+    with collector_paused():
+        run(0, 0, stop)  # where Ctrl-C is heard at once
+    pool = ThreadPoolExecutor(threads())
+    pending: deque[Future[tuple[R, int, float]]] = deque()
+    first, size = 0, 1
+    try:
+        while first < tasks or pending:
+            # The first task, alone, tells how long others will take.
+            while first < tasks and len(pending) < (2 * threads() if first > 0 else 1):
+                pending.append(pool.submit(timed, first, min(first + size, tasks)))
+                first += size
+            result, count, seconds = pending.popleft().result()
+            size = min(max(int(count * min(SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
+            yield result
+    finally:
+        stop[0] = 1
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,38 @@
+"""Slices of tasks: all of them once, in order, on many threads, and none after an error."""
+
+import threading
+
+import numba
+import pytest
+
+from simnn import running
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(("tasks", "most"), [(0, 5), (1, 5), (100, 7), (1000, 10**6)])
+def test_every_task_runs_once_and_in_order(monkeypatch, threads, tasks, most):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
+    parts = list(running.in_slices(tasks, most, lambda first, last, stop: range(first, last)))
+    assert [task for part in parts for task in part] == list(range(tasks))
+    assert all(0 < len(part) <= most for part in parts)
+
+
+def test_the_first_call_is_empty_and_on_the_thread_of_the_caller():
+    calls = []
+    list(running.in_slices(3, 9, lambda first, last, stop: calls.append((first, last, threading.current_thread()))))
+    assert calls[0] == (0, 0, threading.current_thread())
+
+
+def test_an_error_ends_the_others(monkeypatch):
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
+    flags = []
+
+    def run(first, last, stop):
+        flags.append(stop)
+        if first > 3:
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        list(running.in_slices(1000, 1, run))
+    assert len(flags) < 20
+    assert flags[0][0] == 1
