@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-
 Array = NDArray[np.float64]
 
 # Below this a power of two is a float, and multiplying by it is ten times faster than to change exponents.
