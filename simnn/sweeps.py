@@ -60,6 +60,10 @@ def checked(model: type[M], values: Mapping[str, Any]) -> M:
         first = error.errors()[0]
         name = str(first["loc"][0])
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        if first["type"] == "less_than_equal":  # the message has lost the last digits of 2^64 - 1
+            reason = f"less than or equal to {first['ctx']['le']}"
+        if reason.startswith(f"{name}:"):
+            raise ValueError(reason) from None
         raise ValueError(f"{name}: {values[name]!r} is not allowed: should be {reason}") from None
 
 
@@ -116,11 +120,13 @@ def points(swept: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         yield dict(zip(swept, values, strict=True))
 
 
-def plain(value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
     """Python scalars and lists from NumPy arrays and other sequences.
 
     Parameters
     ----------
+    name : str
+        Of the parameter.
     value : object
         What a caller gave.
 
@@ -138,10 +144,10 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.ndim > 1:
-            raise ValueError(f"a swept parameter must be a scalar or 1-D, not of shape {array.shape}")
+            raise ValueError(f"{name}: shape {array.shape} is not allowed: should be a scalar or 1-D")
         return array.tolist()
     if isinstance(value, range | tuple | list):
-        return [plain(item) for item in value]
+        return [plain(name, item) for item in value]
     return value
 
 
@@ -162,7 +168,11 @@ def in_order_given(call: Callable[[dict[str, Any]], Any]) -> Callable[[Callable[
     def decorate(signature: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(signature)
         def wrapper(*args: P.args, **given: P.kwargs) -> R:
-            inspect.signature(signature).bind(*args, **given)
+            known = inspect.signature(signature)
+            for name in given:
+                if name not in known.parameters:
+                    raise TypeError(f"{name}: unknown parameter; allowed are {', '.join(known.parameters)}")
+            known.bind(*args, **given)
             return cast(R, call(given))
 
         return wrapper

@@ -394,7 +394,7 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
 def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     parameters = dict(given)
     progress = parameters.pop("progress", None)
-    plan = model.sweep({name: sweeps.plain(value) for name, value in parameters.items()})
+    plan = model.sweep({name: sweeps.plain(name, value) for name, value in parameters.items()})
     if plan.run.backend == "cuda":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     _check_memory(measure, plan)

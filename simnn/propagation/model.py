@@ -1,15 +1,16 @@
 """What is simulated: one network, the sweep over networks, and how it is run. Light to import."""
 
 import functools
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
+from simnn import sweeps
 from simnn.propagation import activations
+from simnn.sweeps import Integer, Number, Strict
 
 MAX_INPUTS = 64
 """Largest number of inputs that are followed together."""
@@ -18,22 +19,10 @@ MAX_GRADIENTS = 1024
 """Largest number of inputs times outputs."""
 
 
-def _not_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a number, not a boolean")
-    return value
+_Width = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
 
 
-_Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
-_Integer = Annotated[int, BeforeValidator(_not_bool)]
-_Width = Annotated[_Integer, Field(ge=1, le=2**31 - 1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Network(_Strict):
+class Network(Strict):
     """A fully connected random network; every field may be swept.
 
     Attributes
@@ -57,12 +46,12 @@ class Network(_Strict):
     """
 
     activation: Annotated[str, BeforeValidator(lambda name: str(activations.parse(name)))] = "tanh"
-    sigma_w: Annotated[_Number, Field(ge=0.0)] = 1.0
-    sigma_b: Annotated[_Number, Field(ge=0.0)] = 0.0
+    sigma_w: Annotated[Number, Field(ge=0.0)] = 1.0
+    sigma_b: Annotated[Number, Field(ge=0.0)] = 0.0
     width: _Width = 1000
-    depth: Annotated[_Integer, Field(ge=1, le=2**24)] = 50
-    correlation: Annotated[_Number, Field(ge=-1.0, le=1.0)] | None = None
-    input_length: Annotated[_Number, Field(ge=0.0)] = 1.0
+    depth: Annotated[Integer, Field(ge=1, le=2**24)] = 50
+    correlation: Annotated[Number, Field(ge=-1.0, le=1.0)] | None = None
+    input_length: Annotated[Number, Field(ge=0.0)] = 1.0
     widths: Annotated[tuple[_Width, ...], Field(min_length=1)] | None = None
 
     @property
@@ -71,7 +60,7 @@ class Network(_Strict):
         return (self.width,) * self.depth if self.widths is None else self.widths
 
 
-class Run(_Strict):
+class Run(Strict):
     """How a sweep is run.
 
     Attributes
@@ -100,16 +89,16 @@ class Run(_Strict):
         Whether the dataset has one entry for each trial instead of mean and standard error.
     """
 
-    trials: Annotated[_Integer, Field(ge=1, le=2**32)] = 100
-    first_trial: Annotated[_Integer, Field(ge=0, le=2**32 - 1)] = 0
-    seed: Annotated[_Integer, Field(ge=0, le=2**64 - 1)] = 0
+    trials: Annotated[Integer, Field(ge=1, le=2**32)] = 100
+    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
+    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
     method: Literal["conditional", "dense"] = "conditional"
     weights: Literal["gaussian"] = "gaussian"
     block: Literal["plain"] = "plain"
     normalization: None = None
     backend: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
-    outputs: Annotated[_Integer, Field(ge=1, le=MAX_GRADIENTS)] = 1
+    outputs: Annotated[Integer, Field(ge=1, le=MAX_GRADIENTS)] = 1
     keep_trials: bool = False
 
 
@@ -157,38 +146,7 @@ class Sweep:
     @functools.cached_property
     def networks(self) -> tuple[Network, ...]:
         """One for each combination; a sweep may be too large to ask for them, see `simnn.propagation.memory`."""
-        points = itertools.product(*self.axes.values())
-        return tuple(self.fixed.model_copy(update=dict(zip(self.axes, point, strict=True))) for point in points)
-
-
-def _checked(model: type[_Strict], values: Mapping[str, Any]) -> Any:
-    """Build a model, or say in one line which parameter is wrong, its value and what is allowed."""
-    try:
-        return model(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        if first["type"] == "less_than_equal":  # the message has lost the last digits of 2^64 - 1
-            reason = f"less than or equal to {first['ctx']['le']}"
-        if reason.startswith(f"{name}:"):
-            raise ValueError(reason) from None
-        raise ValueError(f"{name}: {values[name]!r} is not allowed: should be {reason}") from None
-
-
-def _is_sequence(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _axis(name: str, values: Sequence[Any]) -> tuple[Any, ...]:
-    if len(values) == 0:
-        raise ValueError(f"{name}: an empty sequence has no values to sweep")
-    checked = tuple(getattr(_checked(Network, {name: value}), name) for value in values)
-    if len(set(checked)) < len(checked):
-        raise ValueError(f"{name}: {list(values)!r} repeats a value; swept values must differ")
-    if name == "correlation" and None in checked:
-        raise ValueError("correlation: None (one input) cannot be swept together with overlaps of two inputs")
-    return checked
+        return tuple(self.fixed.model_copy(update=point) for point in sweeps.points(self.axes))
 
 
 def sweep(parameters: Mapping[str, Any]) -> Sweep:
@@ -211,7 +169,7 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
     for name in parameters:
         if name not in PARAMETERS:
             raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
-    run = _checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
+    run = sweeps.checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
     if run.backend == "cuda":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     given = {name: value for name, value in parameters.items() if name in Network.model_fields}
@@ -219,8 +177,10 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         for name in ("width", "depth"):
             if name in given:
                 raise ValueError(f"{name}: {given[name]!r} is not allowed together with widths, one for each layer")
-    axes = {name: _axis(name, value) for name, value in given.items() if name in SWEPT and _is_sequence(value)}
-    fixed = _checked(Network, {name: value for name, value in given.items() if name not in axes})
+    axes = sweeps.axes(Network, {name: value for name, value in given.items() if name in SWEPT})
+    if None in axes.get("correlation", ()):
+        raise ValueError("correlation: None (one input) cannot be swept together with overlaps of two inputs")
+    fixed = sweeps.checked(Network, {name: value for name, value in given.items() if name not in axes})
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
     return Sweep(axes, fixed, run)

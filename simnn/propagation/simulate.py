@@ -1,18 +1,15 @@
 """``simulate``: validate, choose a backend, run, return a dataset."""
 
 import contextlib
-import functools
-import inspect
 import json
 import os
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simnn import sweeps
 from simnn._startup import collector_paused
 from simnn.propagation import memory, model
 from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Sweep
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.intp]
     Sampler = Callable[[Indices, Indices, Grams, Indices], None]
-
-# A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead.
-_SLICE_SECONDS = 0.2
 
 _LONG_NAMES = {
     "activation": "activation function",
@@ -46,26 +40,34 @@ _LONG_NAMES = {
 }
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
+def _simulate(given: dict[str, Any]) -> "xr.Dataset":
+    parameters = dict(given)
+    progress, inputs = parameters.pop("progress", None), parameters.pop("inputs", None)
+    matrices = None if isinstance(parameters.get("weights"), str | None) else parameters.pop("weights")
+    plan = model.sweep({name: sweeps.plain(name, value) for name, value in parameters.items()})
+    patterns = _check_inputs(inputs, given)
+    weights = _check_weights(matrices, patterns, plan, given)
+    pair = plan.fixed.correlation is not None or "correlation" in plan.axes
+    count = len(patterns) if patterns is not None else 2 if pair else 1
+    if count * plan.run.outputs > MAX_GRADIENTS:
+        raise ValueError(
+            f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
+            f"inputs times outputs should be at most {MAX_GRADIENTS}"
+        )
+    from simnn.device.targets import threads
+
+    _check_memory(memory.peak(plan, count, count if patterns is None else patterns.shape[1], threads()))
+    _check_sine(plan, patterns)
+    with collector_paused():
+        import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
+
+        bases, dense = _bases(plan, patterns), plan.run.method == "dense"
+        sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
+    values = _collect(plan, count, sampler, progress)
+    return _dataset(plan, count, values)
 
 
-def _in_order_given(signature: Callable[P, R]) -> Callable[P, R]:
-    """Turn a signature into a call of `_simulate`, with keywords in the caller's order: that of the dimensions."""
-
-    @functools.wraps(signature)
-    def wrapper(*args: P.args, **given: P.kwargs) -> R:
-        known = inspect.signature(signature)
-        for name in given:
-            if name not in known.parameters:
-                raise TypeError(f"{name}: unknown parameter; allowed are {', '.join(known.parameters)}")
-        known.bind(*args, **given)
-        return cast(R, _simulate(given))
-
-    return wrapper
-
-
-@_in_order_given
+@sweeps.in_order_given(_simulate)
 def simulate(
     *,
     activation: str | Sequence[str] = "tanh",
@@ -182,47 +184,6 @@ def simulate(
     {'sigma_w': 2, 'layer': 5, 'input': 1}
     """
     raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Python scalars and lists from NumPy arrays and other sequences."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if hasattr(value, "__array__"):
-        array = np.asarray(value)
-        if array.ndim > 1:
-            raise ValueError(f"{name}: shape {array.shape} is not allowed: should be a scalar or 1-D")
-        return array.tolist()
-    if isinstance(value, range | tuple | list):
-        return [_plain(name, item) for item in value]
-    return value
-
-
-def _simulate(given: dict[str, Any]) -> "xr.Dataset":
-    parameters = dict(given)
-    progress, inputs = parameters.pop("progress", None), parameters.pop("inputs", None)
-    matrices = None if isinstance(parameters.get("weights"), str | None) else parameters.pop("weights")
-    plan = model.sweep({name: _plain(name, value) for name, value in parameters.items()})
-    patterns = _check_inputs(inputs, given)
-    weights = _check_weights(matrices, patterns, plan, given)
-    pair = plan.fixed.correlation is not None or "correlation" in plan.axes
-    count = len(patterns) if patterns is not None else 2 if pair else 1
-    if count * plan.run.outputs > MAX_GRADIENTS:
-        raise ValueError(
-            f"outputs: {plan.run.outputs} of {count} inputs are not allowed: "
-            f"inputs times outputs should be at most {MAX_GRADIENTS}"
-        )
-    from simnn.device.targets import threads
-
-    _check_memory(memory.peak(plan, count, count if patterns is None else patterns.shape[1], threads()))
-    _check_sine(plan, patterns)
-    with collector_paused():
-        import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
-
-        bases, dense = _bases(plan, patterns), plan.run.method == "dense"
-        sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
-    values = _collect(plan, count, sampler, progress)
-    return _dataset(plan, count, values)
 
 
 def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np.float64] | None:
@@ -357,11 +318,6 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     return run
 
 
-def _next_size(size: int, seconds: float, most: int) -> int:
-    """Tasks of the next slice, after one of ``size`` tasks took so long."""
-    return min(max(int(size * min(_SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
-
-
 def _dense(
     plan: Sweep,
     bases: "list[Basis]",
@@ -383,42 +339,18 @@ def _dense(
 
 
 def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Indices, Indices, Grams]]":
-    """Run all tasks on the host's threads, in order, in slices that keep Ctrl-C and the progress prompt."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    from simnn.device.targets import threads
+    """Cells, trials and Gram matrices of all tasks, in order."""
     from simnn.propagation.observables import Grams
+    from simnn.running import in_slices
 
-    total = plan.size * plan.run.trials
-    most = memory.slice_tasks(plan, inputs)
-
-    stop = np.zeros(1, np.int64)
-
-    def run(first: int, size: int) -> "tuple[Indices, Indices, Grams, float]":
-        task = np.arange(first, min(first + size, total))
+    def run(first: int, last: int, stop: "Indices") -> "tuple[Indices, Indices, Grams]":
+        task = np.arange(first, last)
         cell, trial = task // plan.run.trials, task % plan.run.trials
         batch = Grams.empty(len(task), plan.depth, inputs, plan.run.outputs)
-        start = time.perf_counter()
         sampler(cell, trial + plan.run.first_trial, batch, stop)
-        return cell, trial, batch, time.perf_counter() - start
+        return cell, trial, batch
 
-    with collector_paused():
-        run(0, 0)  # loads or compiles the kernel, where Ctrl-C is heard at once
-    pool = ThreadPoolExecutor(threads())
-    pending: deque[Future[tuple[Indices, Indices, Grams, float]]] = deque()
-    first, size = 0, 1
-    try:
-        while first < total or pending:
-            # The first task, alone, tells how long others will take.
-            while first < total and len(pending) < (2 * threads() if first > 1 else 1):
-                pending.append(pool.submit(run, first, size))
-                first += size
-            cell, trial, batch, seconds = pending.popleft().result()
-            size = _next_size(len(cell), seconds, most)
-            yield cell, trial, batch
-    finally:
-        stop[0] = 1
-        pool.shutdown(wait=True, cancel_futures=True)
+    return in_slices(plan.size * plan.run.trials, memory.slice_tasks(plan, inputs), run)
 
 
 def _patterns(gram: NDArray[np.float64]) -> NDArray[np.float64]:

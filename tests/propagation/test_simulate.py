@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from simnn import propagation
+from simnn import propagation, running
 from simnn.device import targets
 from simnn.propagation import basis, cpu, kernels, observables
 from tests.naive import network as naive
@@ -22,8 +22,6 @@ STATISTICS = list(naive.statistics(ONE, [ONE], [np.ones(1)], ONE, "tanh", 1.0, 1
 
 # The suite makes about 200 comparisons of distributions: 5e-9 each keeps its false alarms below 1e-6.
 FALSE_ALARM = 5e-9
-
-driver = sys.modules["simnn.propagation.simulate"]
 
 
 def identical(a, b):
@@ -280,7 +278,7 @@ SWEEP = {"activation": ["tanh", "relu"], "sigma_w": [1.0, 2.0], "sigma_b": 0.1, 
 def test_bits_do_not_depend_on_threads_or_slices(monkeypatch, threads, slice_seconds):
     reference = propagation.simulate(**SWEEP, correlation=0.5, trials=7, seed=9)
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
-    monkeypatch.setattr(driver, "_SLICE_SECONDS", slice_seconds)
+    monkeypatch.setattr(running, "SLICE_SECONDS", slice_seconds)
     identical(reference, propagation.simulate(**SWEEP, correlation=0.5, trials=7, seed=9))
 
 
