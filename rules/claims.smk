@@ -13,7 +13,7 @@ rule claims:
         runtime=10,
     params:
         block=lambda wildcards: PLAN.block(wildcards.study),
-        sources=lambda wildcards: PLAN.sources(wildcards.study, "gather"),
+        sources=lambda wildcards: PLAN.sources(wildcards.study, "claims"),
     shell:
         "python -m simnn claims --study {wildcards.study}"
         " --parameters {params.block:q} --dataset {input:q} -o {output:q} 2> {log:q}"
@@ -29,6 +29,8 @@ rule ledger:
         "results/logs/ledger.log",
     conda:
         "../environment.yml"
+    params:
+        sources=lambda wildcards: dag.cells.digest("pipeline/stages.py"),
     shell:
         "python -m simnn ledger {input:q} --table {output.table:q} --readable {output.readable:q} 2> {log:q}"
 
@@ -46,5 +48,6 @@ rule report:
         "../environment.yml"
     params:
         blocks=lambda wildcards: dag.cells.dump(PLAN.blocks),
+        sources=lambda wildcards: [PLAN.sources(study, "report") for study in PLAN.blocks],
     shell:
         "python -m simnn report --parameters {params.blocks:q} --results results -o {output:q} 2> {log:q}"

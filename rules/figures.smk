@@ -1,8 +1,7 @@
 # Theory as a line, simulation as points.
 rule figure:
     input:
-        dataset="results/data/{study}.nc",
-        style=workflow.source_path("../simnn/plotting/simnn.mplstyle"),
+        "results/data/{study}.nc",
     output:
         png=report(
             "results/figures/{study}.png",
@@ -25,4 +24,4 @@ rule figure:
         sources=lambda wildcards: PLAN.sources(wildcards.study, "figure"),
     shell:
         "python -m simnn figure --study {wildcards.study}"
-        " --parameters {params.block:q} --dataset {input.dataset:q} -o {output.png:q} 2> {log:q}"
+        " --parameters {params.block:q} --dataset {input:q} -o {output.png:q} 2> {log:q}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simnn._sources import digest
+from simnn._sources import THEORY, digest, reached
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,16 @@ def _text(value: Any) -> str:
     return re.sub(r"[^A-Za-z0-9.+-]+", "-", str(value)).strip("-")
 
 
+_STAGES = {
+    "simulate": (("simulate",), ("device",)),
+    "gather": (("compare", "TITLE"), ("pipeline/stages.py", "pipeline/store.py", "pipeline/provenance.py")),
+    "claims": (("claims",), ("pipeline/stages.py", "pipeline/store.py")),
+    "figure": (("figure",), ("pipeline/stages.py", "pipeline/store.py", "plotting", "plotting/simnn.mplstyle")),
+    "report": (("CAPTION", "TITLE"), ("pipeline/stages.py", "pipeline/templates/report.html")),
+}
+"""What a stage takes from the study, and what it runs besides the study and its model."""
+
+
 def sources(block: Mapping[str, Any], stage: str) -> str:
     """Digest of the code that a stage runs: an edit runs the stage again.
 
@@ -85,28 +95,24 @@ def sources(block: Mapping[str, Any], stage: str) -> str:
     ----------
     block : mapping
         From `simnn.pipeline.config.parse`.
-    stage : {"simulate", "gather", "figure"}
-        Cells depend on kernels (and on a study that simulates by itself); gathered data on the study and its theory;
-        figures on the plot helpers too.
+    stage : {"simulate", "gather", "claims", "figure", "report"}
+        Each depends on its own function of the study and on what that uses, there and in `simnn.studies`. Cells
+        depend on kernels, and on theory only if the study simulates by itself and uses it there.
 
     Returns
     -------
     str
     """
-    study = _study_source(block["module"])
-    simulates = "\ndef simulate(" in study
-    own = hashlib.sha256(study.encode()).hexdigest()[:16]
-    shared = "studies/__init__.py"
-    if stage == "simulate":
-        if not simulates:
-            return digest("device", block["model"], theory=False)
-        return f"{digest('device', block['model'], shared)}-{own}"
-    packages = (block["model"], "plotting") if stage == "figure" else (block["model"],)
-    return f"{digest(*packages, shared)}-{own}"
+    names, parts = _STAGES[stage]
+    study, used = reached(_source(block["module"]), names)
+    shared, more = reached(_source("simnn.studies"), used)
+    theory = stage != "simulate" or not THEORY.isdisjoint(used | more)
+    own = hashlib.sha256(f"{study}\n{shared}".encode()).hexdigest()[:16]
+    return f"{digest(block['model'], *parts, theory=theory)}-{own}"
 
 
-def _study_source(module: str) -> str:
+def _source(module: str) -> str:
     specification = importlib.util.find_spec(module)
     if specification is None or specification.origin is None:
-        raise ModuleNotFoundError(f"no study module {module}")
+        raise ModuleNotFoundError(f"no module {module}")
     return pathlib.Path(specification.origin).read_text(encoding="utf-8")

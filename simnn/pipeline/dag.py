@@ -34,6 +34,7 @@ class Plan:
         self.cells = {
             study: {cell.name: cell for cell in cells.split(study, block)} for study, block in self.blocks.items()
         }
+        self._sources: dict[tuple[str, str], str] = {}
 
     def block(self, study: str) -> str:
         """JSON of a study, the argument of its stages.
@@ -61,7 +62,9 @@ class Plan:
         -------
         str
         """
-        return cells.sources(self.blocks[study], stage)
+        if (study, stage) not in self._sources:  # the same for all cells
+            self._sources[study, stage] = cells.sources(self.blocks[study], stage)
+        return self._sources[study, stage]
 
     def remove_damaged(self, results: pathlib.Path) -> Iterator[pathlib.Path]:
         """Remove datasets that are cut off, so that they are made again.
