@@ -82,9 +82,14 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
     with xr.set_options(use_new_combine_kwarg_defaults=True):  # type: ignore[no-untyped-call]
         joined = xr.combine_by_coords(parts, combine_attrs="identical") if len(parts) > 1 else parts[0]
     assert isinstance(joined, xr.Dataset)
-    # Joining sorts axes; figures and readers expect the order of the configuration.
-    order = {name: block["parameters"][name] for name in block["jobs"] if name in joined.dims}
-    joined = joined.sel(order)
+    # Joining sorts axes; figures and readers expect the order of the configuration. By position: a list of truth values
+    # would be taken for a mask.
+    places = {
+        name: [joined.get_index(name).get_loc(value) for value in block["parameters"][name]]
+        for name in block["jobs"]
+        if name in joined.dims
+    }
+    joined = joined.isel(places)
     specification = {"study": study, **block}
     module = importlib.import_module(block["module"])
     wall_time = None if None in wall_times else sum(wall_times)

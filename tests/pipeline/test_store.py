@@ -202,6 +202,23 @@ def test_a_gathered_dataset_took_as_long_as_its_cells(block, tmp_path):
     assert gathered.attrs["wall_time_seconds"] == pytest.approx(sum(seconds), abs=1e-3)
 
 
+def test_an_axis_of_truth_values_is_gathered_whole(tmp_path):
+    values = {"trials": 20, "grid": {"dimension": [3, 4]}, "jobs": {"bias": [True, False]}, "study": "cover_curves"}
+    parsed = config.parse({"studies": {"cover_curves": values}})["cover_curves"]
+    for job in cells.split("cover_curves", parsed):
+        dims = ("dimension", "load", "bias")
+        bias = json.loads(job.specification)["parameters"]["bias"]
+        part = xr.Dataset(
+            {"separable_fraction": (dims, np.full((2, 1, 1), 1.0 + bias[0]))},
+            {"dimension": [3, 4], "load": [1.0], "bias": bias},
+        )
+        store.write(part, tmp_path / "cells" / f"{job.name}.nc")
+    stages.gather("cover_curves", parsed, tmp_path / "cells", tmp_path / "all.nc")
+    gathered = store.read(tmp_path / "all.nc")
+    assert gathered["bias"].values.tolist() == [True, False]
+    assert gathered["separable_fraction"].values[0, 0].tolist() == [2.0, 1.0]
+
+
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "text"])
 def test_gather_simulates_a_damaged_cell_again_and_says_so(block, tmp_path, damage, caplog):
     reference = run(block, tmp_path)

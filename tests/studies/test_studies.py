@@ -53,6 +53,11 @@ SMALL = {
         "activation": "relu", "sigma_w": 1.4142135624, "sigma_b": 0.0, "width": [20, 100], "depth": [5, 10],
         "trials": 2000, "seed": 7,
     },
+    "cover_curves": {
+        "dimension": [5, 20], "load": [1.0, 1.5, 2.0, 2.5, 3.0], "bias": [False, True], "trials": 500, "seed": 7,
+    },
+    "stopping_times": {"ensemble": ["gaussian", "rademacher"], "dimension": [3, 20], "trials": 1000, "seed": 8},
+    "gardner_margins": {"dimension": [20, 40, 80], "load": [0.5, 1.0], "trials": 100, "seed": 9},
 }  # fmt: skip
 
 
@@ -64,7 +69,7 @@ def compared():
     def make(name):
         if name not in made:
             study = importlib.import_module(f"simnn.studies.{name}")
-            simulate = getattr(study, "simulate", propagation.simulate)
+            simulate = getattr(study, "simulate", importlib.import_module(f"simnn.{study.MODEL}").simulate)
             dataset = simulate(**SMALL[name])
             dataset.attrs["parameters"] = json.dumps(SMALL[name])
             made[name] = (study, study.compare(dataset))
