@@ -165,7 +165,8 @@ def simulate(
 
     Notes
     -----
-    Results do not depend on the number of threads, nor on how a run is cut into pieces. Networks of different
+    Results do not depend on the number of threads, nor on how a run is cut into pieces: tasks run side by side, and
+    BLAS, where it is used, on one thread each. Networks of different
     points of a sweep share their random numbers (trial by trial), so differences along an axis are less noisy than
     the standard errors suggest.
 
@@ -218,10 +219,21 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
 
-        bases, dense = _bases(plan, patterns), plan.run.method == "dense"
-        sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
-    values = _collect(plan, count, sampler, progress)
+    dense = plan.run.method == "dense"
+    with _one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext():
+        with collector_paused():
+            bases = _bases(plan, patterns)
+            sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
+        values = _collect(plan, count, sampler, progress)
     return _dataset(plan, count, values)
+
+
+def _one_thread_of_blas() -> contextlib.AbstractContextManager[Any]:
+    """Matrix products whose last digits do not depend on the number of threads; tasks run side by side instead."""
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np.float64] | None:

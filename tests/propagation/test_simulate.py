@@ -227,6 +227,24 @@ def test_bits_do_not_depend_on_threads_or_slices(monkeypatch, threads, slice_sec
     identical(reference, propagation.simulate(**SWEEP, correlation=0.5, trials=7, seed=9))
 
 
+def test_bits_of_the_dense_method_do_not_depend_on_the_threads_of_blas():
+    program = (
+        "import hashlib, numpy as np; from simnn import propagation\n"
+        "for inputs, dtype in ((1, 'float32'), (17, 'float64')):\n"
+        "    fixed = {'method': 'dense', 'width': 1000, 'depth': 2, 'trials': 1, 'dtype': dtype}\n"
+        "    ds = propagation.simulate(inputs=np.eye(inputs), **fixed)\n"
+        "    print(hashlib.sha256(ds.length.values.tobytes() + ds.ntk.values.tobytes()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
+        ).stdout
+        for threads in (1, 2)
+    }  # fmt: skip
+    assert len(digests) == 1
+
+
 def test_more_trials_leave_the_first_ones_as_they_are():
     few = propagation.simulate(**SWEEP, trials=3, seed=1, keep_trials=True)
     many = propagation.simulate(**SWEEP, trials=8, seed=1, keep_trials=True)
