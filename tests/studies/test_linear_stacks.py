@@ -49,4 +49,4 @@ def test_claims_fail_when_layers_are_not_orthogonal_or_do_not_collapse(whole):
 
 def test_narrow_layers_cannot_hold_the_volumes():
     with pytest.raises(ValueError, match=r"^width: 4 "):
-        linear_stacks.simulate(width=[4], depth=[1], trials=2, seed=0)
+        linear_stacks.validate({"width": [4], "depth": [1], "trials": 2})
