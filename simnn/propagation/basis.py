@@ -142,7 +142,8 @@ def bind(target: Target) -> Forest:
                     relative[parent[a]] = relative[a] - basis_gram[a, child]
                     a = parent[a]
             longer = 2.0 * overlap[near] + length if near >= 0 else 0.0
-            gram[child, child] = gram[near, near] + longer if near >= 0 else length
+            # What is left of a child that is all but silent may be less than nothing by rounding.
+            gram[child, child] = max(gram[near, near] + longer, 0.0) if near >= 0 else length
             distance[child, child] = excess[child, child] = 0.0
             for i in range(step):
                 a = order[i]

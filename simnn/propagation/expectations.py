@@ -342,26 +342,85 @@ class Expectations:
         self.shape = shape
 
     def mean(self, f: Callable[[Array], Array], q: Array) -> Array:
-        """E[f(u)] of a function that bends where phi does, for q of any shape."""
+        """E[f(u)] of a function that bends where phi does.
+
+        Parameters
+        ----------
+        f : callable
+            Function on arrays of u.
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         sigma = np.maximum(np.sqrt(q), _TINY)
         breaks = np.concatenate([self.shape.kinks, _panels(self.shape.width, float(np.max(sigma, initial=_TINY)))])
         u, weights = _gaussian_rule(sigma, np.broadcast_to(breaks, (*sigma.shape, breaks.size)))
         return np.asarray(np.sum(weights * f(u), axis=-1))
 
     def mean_square(self, q: Array) -> Array:
-        """E[phi(u)^2], for q of any shape."""
+        """E[phi(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return self.mean(lambda u: self.shape.value(u) ** 2, q)
 
     def gain(self, q: Array) -> Array:
-        """E[phi'(u)^2], for q of any shape."""
+        """E[phi'(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return self.gain_moment(q, 1)
 
     def gain_moment(self, q: Array, order: int) -> Array:
-        """E[phi'(u)^(2 order)], for q of any shape."""
+        """E[phi'(u)^(2 order)].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+        order : int
+            Power of phi'^2.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return self.mean(lambda u: self.shape.slope(u) ** (2 * order), q)
 
     def bending(self, q: Array) -> Array:
-        """E[phi(u) phi''(u)], for q of any shape: dE[phi^2]/dq = E[phi'^2] + E[phi phi'']."""
+        """E[phi(u) phi''(u)]: dE[phi^2]/dq = E[phi'^2] + E[phi phi''].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         smooth = self.mean(lambda u: self.shape.value(u) * self.shape.curvature(u), q)
         # phi'' holds a delta function wherever phi' jumps.
         for kink, jump in zip(self.shape.kinks, self.shape.jumps, strict=True):
@@ -371,24 +430,64 @@ class Expectations:
         return smooth
 
     def curvature_square(self, q: Array) -> Array:
-        """E[phi''(u)^2], for q of any shape; infinite if phi has a kink."""
+        """E[phi''(u)^2]; infinite if phi has a kink.
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         if any(self.shape.jumps):
             return np.full(np.shape(q), np.inf)
         return self.mean(lambda u: self.shape.curvature(u) ** 2, q)
 
     def distance(self, q1: float, q2: float, d: float) -> float:
-        """E[(phi(u1) - phi(u2))^2] / 2, to full relative precision for equal variances."""
+        """E[(phi(u1) - phi(u2))^2] / 2, to full relative precision for equal variances.
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         rule = _pair_rule(self.shape, q1, q2, d)
         return 0.5 * float(np.sum(rule.weights * self.shape.difference(rule.u1, rule.u2, rule.t) ** 2))
 
     def slope_product(self, q1: float, q2: float, d: float) -> float:
-        """E[phi'(u1) phi'(u2)]."""
+        """E[phi'(u1) phi'(u2)].
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         rule = _pair_rule(self.shape, q1, q2, d)
         return float(np.sum(rule.weights * self.shape.slope(rule.u1) * self.shape.slope(rule.u2)))
 
 
 class KinkedLine(Expectations):
     """Closed forms for phi(u) = u for u > 0, a u otherwise: linear, ReLU and leaky ReLU.
+
+    Parameters
+    ----------
+    slope : float
+        Slope a.
 
     References
     ----------
@@ -400,26 +499,85 @@ class KinkedLine(Expectations):
         self.slope = slope
 
     def mean_square(self, q: Array) -> Array:
-        """E[phi(u)^2]."""
+        """E[phi(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return self.gain(q) * q
 
     def gain_moment(self, q: Array, order: int) -> Array:
-        """E[phi'(u)^(2 order)], the same at every q."""
+        """E[phi'(u)^(2 order)], the same at every q.
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+        order : int
+            Power of phi'^2.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return np.full(np.shape(q), 0.5 * (1.0 + self.slope ** (2 * order)))
 
     def bending(self, q: Array) -> Array:
-        """E[phi(u) phi''(u)] = 0: phi vanishes at its kink."""
+        """E[phi(u) phi''(u)] = 0: phi vanishes at its kink.
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return np.zeros(np.shape(q))
 
     def distance(self, q1: float, q2: float, d: float) -> float:
-        """E[(phi(u1) - phi(u2))^2] / 2."""
+        """E[(phi(u1) - phi(u2))^2] / 2.
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         geometric_mean, angle = _angle(q1, q2, d)
         # m - sqrt(q1 q2) J(angle), with m = (q1 + q2) / 2 and the arc-cosine map J.
         gap = 0.5 * (q1 + q2) - geometric_mean + geometric_mean * _arc_cosine_decorrelation(angle)
         return self.slope * d + 0.5 * (1.0 - self.slope) ** 2 * gap
 
     def slope_product(self, q1: float, q2: float, d: float) -> float:
-        """E[phi'(u1) phi'(u2)]."""
+        """E[phi'(u1) phi'(u2)].
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         return self.slope + (1.0 - self.slope) ** 2 * (math.pi - _angle(q1, q2, d)[1]) / (2.0 * math.pi)
 
 
@@ -454,24 +612,82 @@ class Erf(Expectations):
         super().__init__(_SHAPES["erf"])
 
     def mean_square(self, q: Array) -> Array:
-        """E[erf(u)^2]."""
+        """E[erf(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         # asin(x) of an x next to 1 would lose digits.
         return 2.0 / math.pi * np.arctan2(2.0 * q, np.sqrt(1.0 + 4.0 * q))
 
     def gain_moment(self, q: Array, order: int) -> Array:
-        """E[erf'(u)^(2 order)]."""
+        """E[erf'(u)^(2 order)].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+        order : int
+            Power of phi'^2.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return (4.0 / math.pi) ** order / np.sqrt(1.0 + 4.0 * order * q)
 
     def curvature_square(self, q: Array) -> Array:
-        """E[erf''(u)^2]."""
+        """E[erf''(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return 16.0 / math.pi * q / (1.0 + 4.0 * q) ** 1.5
 
     def bending(self, q: Array) -> Array:
-        """E[erf(u) erf''(u)]."""
+        """E[erf(u) erf''(u)].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return -8.0 / math.pi * q / ((1.0 + 2.0 * q) * np.sqrt(1.0 + 4.0 * q))
 
     def distance(self, q1: float, q2: float, d: float) -> float:
-        """E[(erf(u1) - erf(u2))^2] / 2."""
+        """E[(erf(u1) - erf(u2))^2] / 2.
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         covariance = 0.5 * (q1 + q2) - d
         # The angles of sin(A) = 2 k / sqrt((1 + 2 q1)(1 + 2 q2)) and of the two equal-argument cases.
         root = math.sqrt(_erf_determinant(q1, q2, d))
@@ -487,7 +703,19 @@ class Erf(Expectations):
         return 2.0 / math.pi * math.atan2(sine, root * alone + 4.0 * q1 * covariance)
 
     def slope_product(self, q1: float, q2: float, d: float) -> float:
-        """E[erf'(u1) erf'(u2)]."""
+        """E[erf'(u1) erf'(u2)].
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         return 4.0 / math.pi / math.sqrt(_erf_determinant(q1, q2, d))
 
 
@@ -504,30 +732,100 @@ class Sine(Expectations):
         super().__init__(_SHAPES["sin"])
 
     def mean_square(self, q: Array) -> Array:
-        """E[sin(u)^2]."""
+        """E[sin(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return -0.5 * np.expm1(-2.0 * q)
 
     def gain_moment(self, q: Array, order: int) -> Array:
-        """E[cos(u)^(2 order)]."""
+        """E[cos(u)^(2 order)].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+        order : int
+            Power of phi'^2.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         binomial = [math.comb(2 * order, j) for j in range(2 * order + 1)]
         terms = [b * np.exp(-2.0 * (order - j) ** 2 * q) for j, b in enumerate(binomial)]
         return np.asarray(sum(terms)) / 4.0**order
 
     def curvature_square(self, q: Array) -> Array:
-        """E[sin(u)^2]."""
+        """E[sin(u)^2].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return self.mean_square(q)
 
     def bending(self, q: Array) -> Array:
-        """E[sin(u) sin''(u)]."""
+        """E[sin(u) sin''(u)].
+
+        Parameters
+        ----------
+        q : array
+            Variances, of any shape.
+
+        Returns
+        -------
+        array
+            Of the shape of ``q``.
+        """
         return -self.mean_square(q)
 
     def distance(self, q1: float, q2: float, d: float) -> float:
-        """E[(sin(u1) - sin(u2))^2] / 2."""
+        """E[(sin(u1) - sin(u2))^2] / 2.
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         equal = -0.5 * math.expm1(-d) * (1.0 + math.exp(d - q1 - q2))
         return equal - 0.25 * (math.exp(-q1) - math.exp(-q2)) ** 2
 
     def slope_product(self, q1: float, q2: float, d: float) -> float:
-        """E[cos(u1) cos(u2)]."""
+        """E[cos(u1) cos(u2)].
+
+        Parameters
+        ----------
+        q1, q2 : float
+            Variances of u1 and u2.
+        d : float
+            ``E[(u1 - u2)^2] / 2``.
+
+        Returns
+        -------
+        float
+        """
         return 0.5 * (math.exp(-d) + math.exp(d - q1 - q2))
 
 

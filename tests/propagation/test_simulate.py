@@ -476,6 +476,16 @@ def test_a_zero_input_is_legal():
     assert np.all(ds.gradient_norm == 0.0)
 
 
+def test_lengths_of_inputs_that_narrow_layers_silence_are_never_negative():
+    angle = 2.0 * np.pi * np.random.default_rng(0).permutation(32) / 32.0
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ds = propagation.simulate(
+        activation="relu", width=[1, 2, 3], depth=2, inputs=x, trials=200, keep_trials=True, dtype="float64"
+    )
+    assert np.all(ds.length >= 0.0)
+    np.testing.assert_array_equal(np.isnan(ds.log_length), ds.length == 0.0)
+
+
 @pytest.mark.parametrize("inputs", [1, 2, 17, 64])
 @pytest.mark.parametrize("width", [1, 3, 65, 1025])
 def test_any_number_of_inputs_at_any_width(inputs, width):
