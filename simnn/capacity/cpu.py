@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import solvers
+from simnn.capacity import dense, solvers
 from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
+
+HALF = 128
+"""Normals of a set of patterns are drawn in blocks of twice so many, one pattern after the other."""
 
 GAUSSIAN, RADEMACHER = 0, 1
 """Codes of the ensembles, in the order of `simnn.capacity.model.ENSEMBLES`."""
@@ -37,6 +40,24 @@ class Law(NamedTuple):
     coding_level: Any
 
 
+class Noise(NamedTuple):
+    """Random normals of a set of patterns, one block at a time.
+
+    Attributes
+    ----------
+    words : (4, HALF) uint32 array
+        Random words.
+    normals : (2 * HALF,) float32 array
+        The block.
+    block : (1,) int64 array
+        Its number; -1 before the first.
+    """
+
+    words: Any
+    normals: Any
+    block: Any
+
+
 class Space(NamedTuple):
     """Scratch of one thread, for one set of patterns (see `space`).
 
@@ -47,11 +68,10 @@ class Space(NamedTuple):
     columns : (N, P) array
         Its transpose.
     norm, label : (P,) array
-        Lengths of the rows, and labels.
-    words : (4, TILE) uint32 array
-        Random words.
-    x, y : (TILE,) float32 array
-        Random normals.
+        Lengths of the rows (to rounding), and labels.
+    noise : Noise
+        Scratch of the random numbers. It comes apart from the rest, because tuples are passed by value: a call with all
+        of the scratch takes as long as drawing a short pattern.
     work : Work
         Scratch of the solvers.
     """
@@ -60,9 +80,7 @@ class Space(NamedTuple):
     columns: Any
     norm: Any
     label: Any
-    words: Any
-    x: Any
-    y: Any
+    noise: Noise
     work: solvers.Work
 
 
@@ -95,9 +113,7 @@ def space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> Space:
         np.zeros((dimension, patterns)),
         np.zeros(patterns),
         np.zeros(patterns),
-        np.zeros((4, normals.TILE), np.uint32),
-        np.zeros(normals.TILE, np.float32),
-        np.zeros(normals.TILE, np.float32),
+        Noise(np.zeros((4, HALF), np.uint32), np.zeros(2 * HALF, np.float32), np.zeros(1, np.int64)),
         solvers.work(patterns, dimension, stop),
     )
 
@@ -136,21 +152,23 @@ def bind(target: Target, single: Target) -> Kernels:
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
-    word = target.word
+    word, dot = target.word, dense.bind(target).dot
     _, nearest, decide, rounding = solvers.bind(target)
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
 
     @target.routine
-    def draw_normals(trial, i, key, space, row):
-        count = row.shape[0]
-        for first in range(0, count, 2 * normals.TILE):
-            part = row[first : first + 2 * normals.TILE]
-            half = (part.shape[0] + 1) // 2
-            pairs(first // 2, half, trial, i, patterns_stream, key, space.words, space.x, space.y)
-            for k in range(half):
-                part[k] = space.x[k]
-            for k in range(part.shape[0] - half):
-                part[half + k] = space.y[k]
+    def draw_normals(trial, i, key, noise, row):
+        count, done = row.shape[0], 0
+        while done < count:
+            block, place = (i * count + done) // (2 * HALF), (i * count + done) % (2 * HALF)
+            if noise.block[0] != block:
+                noise.block[0] = block
+                x, y = noise.normals[:HALF], noise.normals[HALF:]
+                pairs(0, HALF, trial, block, patterns_stream, key, noise.words, x, y)
+            part, source = row[done : done + 2 * HALF - place], noise.normals[place:]
+            for k in range(part.shape[0]):
+                part[k] = source[k]
+            done += part.shape[0]
 
     @target.routine
     def draw_signs(trial, i, key, row):
@@ -170,32 +188,37 @@ def bind(target: Target, single: Target) -> Kernels:
         return 1.0 if np.float64(bits) < coding_level * 4294967296.0 else -1.0
 
     @target.routine
-    def draw(law, trial, i, plain, key, space):
-        """Pattern i of a trial times its label, of length 1: with the threshold, or (``plain``) without.
+    def draw_row(law, trial, i, plain, key, noise, row):
+        """A pattern times its label; returns its length and the label."""
+        label = draw_label(trial, i, law.coding_level, key)
+        components = row[: law.dimension]
+        if law.ensemble == GAUSSIAN:
+            draw_normals(trial, i, key, noise, components)
+        else:
+            draw_signs(trial, i, key, components)
+        total = dot(components, components)
+        scale = label / np.sqrt(total + 1.0 if law.bias and not plain else total)
+        for k in range(components.shape[0]):
+            components[k] *= scale
+        if law.bias:
+            row[law.dimension] = label if plain else scale
+        return np.sqrt(2.0) if law.bias and plain else 1.0, label
+
+    @target.routine
+    def draw(law, trial, first, last, plain, key, space):
+        """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
 
         Both ensembles have patterns that vanish with probability zero.
         """
-        row, label = space.rows[i], draw_label(trial, i, law.coding_level, key)
-        components = row[: law.dimension]
-        if law.ensemble == GAUSSIAN:
-            draw_normals(trial, i, key, space, components)
-        else:
-            draw_signs(trial, i, key, components)
-        if law.bias and not plain:
-            row[law.dimension] = 1.0
-        total = 0.0
-        for k in range(law.dimension):
-            total += row[k] * row[k]
-        scale = label / np.sqrt(total + 1.0 if law.bias and not plain else total)
-        total = 0.0
-        for k in range(row.shape[0]):
-            row[k] *= scale
-        if law.bias and plain:
-            row[law.dimension] = label
-        for k in range(row.shape[0]):
-            total += row[k] * row[k]
-            space.columns[k, i] = row[k]
-        space.norm[i], space.label[i] = np.sqrt(total), label
+        rows, columns = space.rows, space.columns
+        for i in range(first, last):
+            space.norm[i], space.label[i] = draw_row(law, trial, i, plain, key, space.noise, rows[i])
+        # Line by line of the cache.
+        for begin in range(first, last, 8):
+            end = min(begin + 8, last)
+            for k in range(rows.shape[1]):
+                for i in range(begin, end):
+                    columns[k, i] = rows[i, k]
 
     @target.kernel
     def judge(rows, columns, norm, work):
@@ -209,8 +232,8 @@ def bind(target: Target, single: Target) -> Kernels:
     def verdicts(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
-            for i in range(law.patterns):
-                draw(law, first + row, i, False, key, s)
+            s.noise.block[0] = -1
+            draw(law, first + row, 0, law.patterns, False, key, s)
             out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, law.patterns, s.work)
 
     @target.routine
@@ -246,15 +269,14 @@ def bind(target: Target, single: Target) -> Kernels:
     def margins(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
-            for i in range(law.patterns):
-                draw(law, first + row, i, True, key, s)
+            s.noise.block[0] = -1
+            draw(law, first + row, 0, law.patterns, True, key, s)
             largest_margin(law, s, out[row])
 
     @target.routine
     def extend(law, trial, count, drawn, key, s):
         """Draw patterns until there are so many; returns how many there are."""
-        for i in range(drawn, count):
-            draw(law, trial, i, False, key, s)
+        draw(law, trial, drawn, count, False, key, s)
         return max(drawn, count)
 
     @target.routine
@@ -269,7 +291,7 @@ def bind(target: Target, single: Target) -> Kernels:
     @target.routine
     def stopping_time(law, centre, width, trial, key, s):
         low, high, drawn, step = 0, law.patterns + 1, 0, width
-        probe = max(1, centre - width)
+        probe, s.noise.block[0] = max(1, centre - width), -1
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
             verdict, _ = decide(s.rows, s.columns, s.norm, probe, s.work)

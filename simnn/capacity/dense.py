@@ -29,7 +29,7 @@ STRIDE = TILE + 8
 """Distance of its rows; powers of two would fall on the same lines of the cache."""
 
 S = STRIDE
-_CACHED = 16  # rows of a tile that stay in the first cache while panels pass
+_CACHED = 32  # rows of a tile that stay in the first cache while panels pass
 
 
 class Panels(NamedTuple):

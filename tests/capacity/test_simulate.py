@@ -327,7 +327,7 @@ def test_dimensions_come_in_the_order_given():
         ({"load": -1.0}, "load: -1.0 is not allowed"),
         ({"load": math.nan}, "load: nan is not allowed"),
         ({"load": 0.1, "dimension": 3}, "load: 0.1 is not allowed with dimension 3"),
-        ({"load": np.ones((2, 2))}, "a swept parameter must be a scalar or 1-D"),
+        ({"load": np.ones((2, 2))}, "should be a scalar or 1-D"),
         ({"ensemble": "cauchy"}, "ensemble: 'cauchy' is not allowed: should be 'gaussian' or 'rademacher'"),
         ({"bias": 1}, "bias: 1 is not allowed: should be a valid boolean"),
         ({"coding_level": 1.5}, "coding_level: 1.5 is not allowed"),
