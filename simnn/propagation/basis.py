@@ -6,7 +6,8 @@ from a parent. Parents are nearest neighbours (a minimum spanning tree of the in
 as any that the tree has to resolve, and distances between inputs are sums along the tree in which little cancels.
 
 An input that is shorter than its difference (inputs far apart, or one that a narrow ReLU layer has silenced) is better
-off as itself: each layer cuts such edges, so that what it carries is a forest.
+off as itself: such edges are cut, layer by layer, and mended when inputs come close again. What a layer carries is a
+forest.
 """
 
 import functools
@@ -25,25 +26,28 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Basis:
-    """A tree over K inputs, and the Gram matrix of its columns.
+    """A tree over K inputs, a forest of some of its edges, and the Gram matrix of its columns.
 
     Attributes
     ----------
     order : (K,) int64 array
-        Inputs in an order in which parents precede their children; the first is the root.
+        Inputs in an order in which parents precede their children; the first is the root of the tree.
+    tree : (K,) int64 array
+        Nearest neighbour of each input among those before it; -1 for the root.
     parent : (K,) int64 array
-        Parent of each input; -1 for the root.
+        The same in the forest: -1 also where the edge is cut.
     gram : (K, K) float64 array
-        Gram matrix of the columns: the root, and differences from the parents.
+        Gram matrix of the columns: roots of the forest, and differences from the parents.
     """
 
     order: Indices
+    tree: Indices
     parent: Indices
     gram: Array
 
     @classmethod
     def of_patterns(cls, patterns: Array) -> "Basis":
-        """Tree of given patterns.
+        """Tree of given patterns, without the edges that `Forest.cut` would cut.
 
         Parameters
         ----------
@@ -58,18 +62,19 @@ class Basis:
         count = len(patterns)
         # Row by row: no (K, K, n) array, and nothing cancels.
         distance = np.array([np.square(patterns - row).sum(1) for row in patterns])
-        order, parent = np.zeros(count, np.int64), np.full(count, -1, np.int64)
+        order, tree = np.zeros(count, np.int64), np.full(count, -1, np.int64)
         nearest, gap = np.zeros(count, np.int64), distance[0].copy()
         gap[0] = np.inf
         for step in range(1, count):
             order[step] = child = int(np.argmin(gap))
-            parent[child] = nearest[child]
+            tree[child] = nearest[child]
             closer = distance[child] < gap
             nearest[closer], gap[closer] = child, distance[child][closer]
             gap[order[: step + 1]] = np.inf
-        columns = patterns.copy()
-        columns[order[1:]] -= patterns[parent[order[1:]]]
-        return cls(order, parent, columns @ columns.T / patterns.shape[1])
+        far = distance[np.arange(count), tree] > np.square(patterns).sum(1)
+        parent = np.where(far, -1, tree)
+        columns = patterns - np.where(parent[:, None] >= 0, patterns[parent], 0.0)
+        return cls(order, tree, parent, columns @ columns.T / patterns.shape[1])
 
     @classmethod
     def of_pair(cls, length: float, correlation: float | None) -> "Basis":
@@ -87,10 +92,10 @@ class Basis:
         Basis
         """
         if correlation is None:
-            return cls(np.zeros(1, np.int64), np.full(1, -1, np.int64), np.array([[length]]))
-        e = 1.0 - correlation
-        gram = length * np.array([[1.0, -e], [-e, 2.0 * e]])
-        return cls(np.arange(2), np.array([-1, 0]), gram)
+            return cls(np.zeros(1, np.int64), np.full(1, -1), np.full(1, -1), np.array([[length]]))
+        e, near = 1.0 - correlation, correlation > 0.5
+        gram = [[1.0, -e], [-e, 2.0 * e]] if near else [[1.0, correlation], [correlation, 1.0]]
+        return cls(np.arange(2), np.array([-1, 0]), np.array([-1, 0 if near else -1]), length * np.array(gram))
 
 
 class Forest(NamedTuple):
@@ -99,7 +104,6 @@ class Forest(NamedTuple):
     unfold: Callable[..., Any]
     decorrelate: Callable[..., Any]
     cut: Callable[..., Any]
-    change_basis: Callable[..., Any]
 
 
 @functools.cache
@@ -118,10 +122,9 @@ def bind(target: Target) -> Forest:
         basis, that of the inputs, their squared distances, and the differences ``|a|^2 - |b|^2`` of their squared
         lengths, all (K, K); the last two arguments are (K,) scratch. O(K^2).
         ``decorrelate(gram, distance, excess, out)``: 1 - c of all pairs, NaN where one has no length.
-        ``cut(tree, variance_w, variance_b, gram, distance, parent)``: parents of the next layer, -1 where the
-        pre-activations of an input are shorter than their difference from those of its parent in the tree.
-        ``change_basis(order, before, after, change) -> bool``: (K, K) matrix that takes the basis with parents
-        ``before`` to the one with parents ``after``; False if they are the same.
+        ``cut(tree, variance_w, variance_b, gram, distance, parent) -> bool``: cut edges of the forest where the
+        pre-activations of an input are much shorter than their difference from those of its parent, mend those
+        where they are much longer; whether any was.
     """
 
     @target.routine
@@ -177,29 +180,16 @@ def bind(target: Target) -> Forest:
 
     @target.routine
     def cut(tree, variance_w, variance_b, gram, distance, parent):  # type: ignore[no-untyped-def]
+        changed = False
         for a in range(tree.shape[0]):
             near = tree[a]
-            if near >= 0 and variance_w * distance[a, near] >= variance_w * gram[a, a] + variance_b:
-                near = -1
-            parent[a] = near
+            if near >= 0:
+                own, difference = variance_w * gram[a, a] + variance_b, variance_w * distance[a, near]
+                # Between a half and twice, what is there is as good.
+                if parent[a] >= 0 and difference > 2.0 * own:
+                    parent[a], changed = -1, True
+                elif parent[a] < 0 and difference < 0.5 * own:
+                    parent[a], changed = near, True
+        return changed
 
-    @target.routine
-    def change_basis(order, before, after, change):  # type: ignore[no-untyped-def]
-        size, changed = order.shape[0], False
-        for a in range(size):
-            changed = changed or before[a] != after[a]
-        if not changed:
-            return False
-        for a in range(size):
-            for b in range(size):
-                change[a, b] = 0.0
-            change[a, a] = 1.0
-            if before[a] != after[a]:
-                # A new root: the difference, and all of the parent. A new difference: the root, less its parent.
-                sign, b = (1.0, before[a]) if after[a] < 0 else (-1.0, after[a])
-                while b >= 0:
-                    change[a, b] += sign
-                    b = before[b]
-        return True
-
-    return Forest(unfold, decorrelate, cut, change_basis)
+    return Forest(unfold, decorrelate, cut)

@@ -61,8 +61,10 @@ class Networks(NamedTuple):
         Number of layers.
     gram : (cells, K, K) float64 array
         Gram matrix of the inputs in their basis.
-    order, parent : (K,) int64 array
-        Tree of the inputs, see `simnn.propagation.basis.Basis`.
+    parent : (cells, K) int64 array
+        Forest of the inputs, see `simnn.propagation.basis.Basis`.
+    order, tree : (K,) int64 array
+        Tree of the inputs.
     """
 
     code: Any
@@ -72,8 +74,9 @@ class Networks(NamedTuple):
     widths: Any
     depth: Any
     gram: Any
-    order: Any
     parent: Any
+    order: Any
+    tree: Any
 
 
 class Results(NamedTuple):
@@ -156,11 +159,7 @@ class Matrices(NamedTuple):
     cross : (depth, K, M) array
         ``V^T Y / N`` of each layer.
     parent : (depth + 1, K) int64 array
-        Forest of the inputs in each layer; entry 0 is the tree of the inputs.
-    change : (depth, K, K) array
-        From the basis of the layer below to that of a layer, where ``changed``.
-    changed : (depth,) bool array
-        Whether an edge was cut or mended.
+        Forest of the activations of each layer, and of the pre-activations of the next; entry 0 is the input.
     kind, first_tile : (depth,) int64 array
         Which line an activation is (see `Networks`), and the number of its first tile.
     covariance, gram, xx : (K, K) array
@@ -188,8 +187,6 @@ class Matrices(NamedTuple):
     rank: Any
     cross: Any
     parent: Any
-    change: Any
-    changed: Any
     kind: Any
     first_tile: Any
     covariance: Any
@@ -241,8 +238,8 @@ def workspace(real: type, inputs: int, outputs: int, depth: int, stop: Any) -> t
     square, mixed = (inputs, inputs), (inputs, columns)
     matrices = Matrices(
         np.empty((depth, *square)), np.empty((depth, inputs), np.int64), np.empty(depth, np.int64),
-        np.empty((depth, *mixed)), np.empty((depth + 1, inputs), np.int64), np.empty((depth, *square)),
-        np.empty(depth, np.bool_), np.empty(depth, np.int64), np.empty(depth, np.int64),
+        np.empty((depth, *mixed)), np.empty((depth + 1, inputs), np.int64),
+        np.empty(depth, np.int64), np.empty(depth, np.int64),
         np.empty(square), np.empty(square), np.empty(square), np.empty(square), np.empty(square),
         np.empty(mixed), np.empty(mixed), np.empty(mixed), np.empty((columns, inputs)), np.empty((columns, columns)),
         np.empty(columns, np.int64), np.empty(inputs), np.empty(inputs), np.empty(columns), np.empty(columns, np.int64),
@@ -269,7 +266,7 @@ class Factor(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """What fixes the normals of a layer, and the forest of its inputs.
+    """What fixes the normals of a layer, and the forests of its inputs.
 
     Attributes
     ----------
@@ -277,14 +274,17 @@ class Draw(NamedTuple):
         Counters.
     key : (2,) uint64 array
         Words of the seed.
-    order, parent : (K,) int64 array
+    order : (K,) int64 array
         See `simnn.propagation.basis.Basis`.
+    below, parent : (K,) int64 array
+        Forests of the pre-activations and of the activations.
     """
 
     trial: Any
     layer: Any
     key: Any
     order: Any
+    below: Any
     parent: Any
 
 
@@ -322,11 +322,11 @@ def bind(target: Target) -> Callable[..., Any]:
         ``sample(networks, key, cell, trial, results, ring, scratch, matrices)``: the kernel. Task i is trial
         ``trial[i]`` of network ``cell[i]``, and row i of the results; the last three are the `workspace`.
     """
-    real, word = target.real, target.word
+    real, word, zero = target.real, target.word, target.real(0.0)
     philox4x32, _, normal_pair = philox.bind(target)
     pairs, _ = normals.bind(target)
     cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
-    unfold, decorrelate, cut, change_basis = basis.bind(target)
+    unfold, decorrelate, cut = basis.bind(target)
     activate, difference, _, clear, clear_tail, combine, combine_factor, add_gram, silent_units = tiles.bind(target)
     tolerance = _PIVOT_ULP * float(np.finfo(real).eps)
     units_stream = philox.UNITS * philox.COLUMNS
@@ -360,16 +360,22 @@ def bind(target: Target) -> Callable[..., Any]:
         for step in range(inputs):
             a = draw.order[step]
             t, z, v, h, d = scratch.t[a], scratch.z[a], scratch.v[a], scratch.h[a], scratch.d[a]
-            if draw.parent[a] < 0:
+            if inputs == 1:
                 activate(line.code, line.up, line.down, count, t, v, d)
-                if inputs > 1:
-                    for j in range(count):
-                        z[j], h[j] = t[j], v[j]
-            else:
-                z0, h0 = scratch.z[draw.parent[a]], scratch.h[draw.parent[a]]
+                continue
+            near = draw.below[a]
+            for j in range(count):
+                z[j] = t[j] + (scratch.z[near, j] if near >= 0 else zero)
+            activate(line.code, line.up, line.down, count, z, h, d)
+            near = draw.parent[a]
+            if near < 0:
                 for j in range(count):
-                    z[j] = z0[j] + t[j]
-                activate(line.code, line.up, line.down, count, z, h, d)
+                    v[j] = h[j]
+            else:
+                z0, h0 = scratch.z[near], scratch.h[near]
+                if near != draw.below[a]:
+                    for j in range(count):
+                        t[j] = z[j] - z0[j]
                 difference(line.code, line.up, line.down, count, t, z, h, z0, h0, v)
         clear_tail(count, inputs, 0, scratch.v)
         return slot
@@ -464,24 +470,6 @@ def bind(target: Target) -> Callable[..., Any]:
                 out[j, i] = out[i, j]
 
     @target.routine
-    def transform(change, right, scratch):
-        """``right <- change right``."""
-        size, columns = right.shape
-        for m in range(columns):
-            for i in range(size):
-                scratch[i] = 0.0
-                for j in range(size):
-                    scratch[i] += change[i, j] * right[j, m]
-            for i in range(size):
-                right[i, m] = scratch[i]
-
-    @target.routine
-    def transform_gram(change, gram, scratch):
-        """``gram <- change gram change^T``."""
-        transform(change, gram, scratch)
-        transform(change, gram.T, scratch)
-
-    @target.routine
     def covariance_of(sw, sb, parent, gram, out):
         """Covariance of pre-activations in the basis; returns its largest diagonal entry."""
         largest = 0.0
@@ -552,7 +540,7 @@ def bind(target: Target) -> Callable[..., Any]:
             )
             y0, _ = normal_pair(w0, w1, w2, w3)
             for i in range(inputs):
-                bias = sb * np.float64(y0) / np.sqrt(fan_in) if draw.parent[i] < 0 else 0.0
+                bias = sb * np.float64(y0) / np.sqrt(fan_in) if draw.below[i] < 0 else 0.0
                 b[i, m] = sw * cross[i, m] + bias
         solve_lower(factor.matrix, factor.pivot, factor.rank, b, solved)
         for i in range(inputs):
@@ -572,40 +560,39 @@ def bind(target: Target) -> Callable[..., Any]:
     def ascend(c, trial, key, row, networks, results, ring, scratch, matrices, number):
         """Forward sweep of one network; returns the number of the next tile."""
         sw, sb, widths, lines = networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.lines[c]
-        order, tree, gram, covariance = networks.order, networks.parent, matrices.gram, matrices.covariance
+        order, gram, covariance, xx = networks.order, matrices.gram, matrices.covariance, matrices.xx
         distance, excess, power = matrices.distance, matrices.excess, results.power[row]
         overlap, relative = matrices.overlap, matrices.relative
         copy(networks.gram[c], gram)
-        for i in range(order.shape[0]):
-            matrices.parent[0, i] = tree[i]
+        for a in range(order.shape[0]):
+            matrices.parent[0, a] = networks.parent[c, a]
         power[0] = 0
-        unfold(order, tree, gram, results.activation[row, 0], distance, excess, overlap, relative)
+        unfold(order, matrices.parent[0], gram, results.activation[row, 0], distance, excess, overlap, relative)
         for layer in range(networks.depth[c]):
-            bias, parent = math.ldexp(sb, int(-power[layer])), matrices.parent[layer + 1]
-            change = matrices.change[layer]
-            cut(tree, sw * sw, bias * bias, results.activation[row, layer], distance, parent)
-            matrices.changed[layer] = change_basis(order, matrices.parent[layer], parent, change)
-            if matrices.changed[layer]:
-                transform_gram(change, gram, relative)
-                if layer > 0:
-                    transform(change, matrices.cross[layer - 1], relative)
-            largest = covariance_of(sw, bias, parent, gram, covariance)
+            width, below, parent = widths[layer], matrices.parent[layer], matrices.parent[layer + 1]
+            largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), below, gram, covariance)
             matrices.rank[layer] = cholesky(
                 covariance, tolerance, matrices.factor[layer], matrices.pivot[layer], matrices.residual
             )
             factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
             kind, power[layer + 1] = kind_of(lines, largest, power[layer])
             line = line_of(networks.code[c], lines, kind, power[layer + 1] - power[layer])
-            draw = Draw(trial, layer + 1, key, order, parent)
-            results.silent[row, layer] = forward(
-                number, widths[layer], draw, factor, line, ring, scratch, matrices.xx, gram, matrices.cross[layer]
-            )
-            sandwich(factor, matrices.xx, line.scale, distance, covariance)
-            unfold(order, parent, covariance, results.preactivation[row, layer], distance, excess, overlap, relative)
+            bias, activation = math.ldexp(sb, int(-power[layer + 1])), results.activation[row, layer + 1]
+            for a in range(order.shape[0]):
+                parent[a] = below[a]
+            draw, changed = Draw(trial, layer + 1, key, order, below, parent), True
+            while changed:
+                # Again where an edge is cut or mended (once: what is new lasts): sums in the new basis are exact.
+                results.silent[row, layer] = forward(
+                    number, width, draw, factor, line, ring, scratch, xx, gram, matrices.cross[layer]
+                )
+                unfold(order, parent, gram, activation, distance, excess, overlap, relative)
+                changed = cut(networks.tree, sw * sw, bias * bias, activation, distance, parent)
+            sandwich(factor, xx, line.scale, distance, covariance)
+            unfold(order, below, covariance, results.preactivation[row, layer], distance, excess, overlap, relative)
             decorrelate(results.preactivation[row, layer], distance, excess, results.decorrelation[row, layer])
-            unfold(order, parent, gram, results.activation[row, layer + 1], distance, excess, overlap, relative)
             matrices.kind[layer], matrices.first_tile[layer] = kind, number
-            number += (widths[layer] - 1) // TILE + 1
+            number += (width - 1) // TILE + 1
         return number
 
     @target.routine
@@ -618,9 +605,9 @@ def bind(target: Target) -> Callable[..., Any]:
             matrices.power[m] = 0
         for layer in range(top, -1, -1):
             factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-            dd, power, parent = results.gradient[row, layer], powers[layer], matrices.parent[layer + 1]
+            dd, power, below = results.gradient[row, layer], powers[layer], matrices.parent[layer]
             line = line_of(networks.code[c], lines, matrices.kind[layer], powers[layer + 1] - power)
-            draw = Draw(trial, layer + 1, key, order, parent)
+            draw = Draw(trial, layer + 1, key, order, below, matrices.parent[layer + 1])
             backward(
                 matrices.first_tile[layer], widths[layer], draw, factor, line, ring, scratch, layer == top,
                 matrices.feedback, root, dd, xd,
@@ -628,7 +615,7 @@ def bind(target: Target) -> Callable[..., Any]:
             rescale(dd, xd, matrices.power)
             for m in range(matrices.power.shape[0]):
                 results.gradient_power[row, layer, m] = matrices.power[m]
-            align(parent, factor, xd, line.scale, matrices.overlap, results.alignment[row, layer])
+            align(below, factor, xd, line.scale, matrices.overlap, results.alignment[row, layer])
             if layer > 0:
                 rank = cholesky(dd, tolerance, matrices.root, matrices.root_pivot, matrices.residual)
                 root = Factor(matrices.root, matrices.root_pivot, rank)
@@ -636,9 +623,6 @@ def bind(target: Target) -> Callable[..., Any]:
                     sw, math.ldexp(sb, int(-power)), widths[layer], widths[layer - 1], draw, factor,
                     matrices.cross[layer - 1], root, xd, matrices.b, matrices.solved, matrices.feedback,
                 )  # fmt: skip
-                if matrices.changed[layer]:
-                    # From the basis of this layer's factor back to that of the units below.
-                    transform(matrices.change[layer].T, matrices.feedback.T, matrices.relative)
 
     @target.kernel
     def sample(networks, key, cell, trial, results, ring, scratch, matrices):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from simnn import sweeps
 from simnn._startup import collector_paused
 from simnn.propagation import memory, model
-from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Sweep
+from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Network, Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,8 +63,7 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     dense = plan.run.method == "dense"
     with _one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext():
         with collector_paused():
-            bases = _bases(plan, patterns)
-            sampler = _dense(plan, bases, patterns, weights) if dense else _conditional(plan, bases)
+            sampler = _dense(plan, patterns, weights) if dense else _conditional(plan, _bases(plan, patterns))
         values = _collect(plan, count, sampler, progress)
     return _dataset(plan, count, values)
 
@@ -316,8 +315,9 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
         widths=_widths(plan),
         depth=np.array([len(network.layers) for network in plan.networks], np.int64),
         gram=np.array([basis.gram for basis in bases]),
+        parent=np.array([basis.parent for basis in bases]),
         order=bases[0].order,
-        parent=bases[0].parent,
+        tree=bases[0].tree,
     )
     inputs, key = len(bases[0].order), _key(plan.run.seed)
 
@@ -331,7 +331,6 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
 
 def _dense(
     plan: Sweep,
-    bases: "list[Basis]",
     patterns: NDArray[np.float64] | None,
     weights: list[NDArray[np.float64]] | None,
 ) -> "Sampler":
@@ -343,7 +342,7 @@ def _dense(
     def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
         for row in range(len(cell)):
             network = plan.networks[cell[row]]
-            x = _patterns(bases[cell[row]].gram) if patterns is None else patterns
+            x = _patterns(network) if patterns is None else patterns
             dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, batch, row, stop, weights)
 
     return run
@@ -364,11 +363,14 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
     return in_slices(plan.size * plan.run.trials, memory.slice_tasks(plan, inputs), run)
 
 
-def _patterns(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Patterns of K components with this Gram matrix of root and difference; Gaussian weights see nothing else."""
-    values, vectors = np.linalg.eigh(gram * len(gram))
-    columns = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(np.cumsum(columns, axis=0), np.float64)
+def _patterns(network: Network) -> NDArray[np.float64]:
+    """One or two patterns of that many components, of the network's input length and overlap."""
+    c = network.correlation
+    if c is None:
+        return np.full((1, 1), np.sqrt(network.input_length))
+    # Half the angle to either side: exact for inputs that are closer than rounding.
+    near, far = np.sqrt((1.0 + c) / 2.0), np.sqrt((1.0 - c) / 2.0)
+    return np.array([[near, far], [near, -far]]) * float(np.sqrt(2.0 * network.input_length))
 
 
 def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None) -> dict[str, NDArray[np.float64]]:

@@ -212,6 +212,17 @@ def test_an_input_that_dies_beside_a_living_one_stays_dead(dtype):
     assert abs(dead - 5.0 / 32.0) < 6.0 * np.sqrt(5.0 / 32.0 * 27.0 / 32.0 / 40_000)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_of_many_inputs_dies_as_often_as_one(dtype):
+    # One input, layers of three units, no biases: dead after four layers with probability 1 - (1 - 1/8)^4.
+    x = np.random.default_rng(3).standard_normal((6, 3))
+    ds = propagation.simulate(
+        activation="relu", sigma_w=1.4, width=3, depth=4, inputs=x, trials=20_000, keep_trials=True, dtype=dtype, seed=4
+    )
+    dead, exact = np.mean(ds.activation_length[:, -1] == 0.0, axis=0), 1.0 - (7.0 / 8.0) ** 4
+    assert np.all(np.abs(dead - exact) < 6.0 * np.sqrt(exact * (1.0 - exact) / 20_000))
+
+
 def assert_near(measured, stderr, theory, width):
     """Six standard errors, and deviations of order depth / width, 3 % of the value at most here."""
     measured, stderr = np.asarray(measured), np.asarray(stderr)
@@ -335,7 +346,7 @@ def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
     widths = (9, 5)
     networks = cpu.Networks(
         np.array([form.code]), np.array([[form.line, form.far, form.near]]), np.array([1.5]), np.array([0.2]),
-        np.array([widths]), np.array([2]), tree.gram[None], tree.order, tree.parent,
+        np.array([widths]), np.array([2]), tree.gram[None], tree.parent[None], tree.order, tree.tree,
     )  # fmt: skip
 
     def run(target):
