@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn import sweeps
-from simnn.capacity import dense, model
+from simnn.capacity import model
 from simnn.capacity.model import Experiment, Sweep
 
 if TYPE_CHECKING:
@@ -374,6 +374,7 @@ def _range(experiment: Experiment) -> tuple[int, int, int]:
 
 
 def _check_memory(measure: _Measure, plan: Sweep) -> None:
+    from simnn.capacity import dense
     from simnn.device.targets import threads
 
     bytes_of = [
