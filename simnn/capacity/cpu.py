@@ -1,6 +1,7 @@
 """Kernels of the CPU: one problem as given, or many random ones, each solved where it was drawn."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +39,30 @@ class Law(NamedTuple):
     ensemble: Any
     bias: Any
     coding_level: Any
+
+
+class Data(NamedTuple):
+    """Signed patterns as given, and in balanced coordinates: ``rows[i, k] = y_i x_ik 2^-(row[i] + column[k])``.
+
+    Powers of two commute with rounding, so that a test on balanced rows is a test on the patterns as given.
+
+    Attributes
+    ----------
+    rows : (P, N) array
+        Patterns times labels, to be balanced in place.
+    lengths : (P,) array
+        Lengths of the balanced rows.
+    row, column : (P,) and (N,) int64 array
+        Exponents.
+    scratch : (2, N) array
+        Scratch.
+    """
+
+    rows: Any
+    lengths: Any
+    row: Any
+    column: Any
+    scratch: Any
 
 
 class Noise(NamedTuple):
@@ -142,7 +167,11 @@ def bind(target: Target, single: Target) -> Kernels:
     Returns
     -------
     Kernels
-        ``judge(rows, columns, norm, work) -> (verdict, steps)``: decide one problem, see `simnn.capacity.solvers`.
+        ``judge(data, coordinates, back, space, weights, multipliers) -> (verdict, bound)``: decide one problem, and
+        write its certificate, for the patterns as given: weights of length 1, or multipliers of which the largest is 1.
+        Without coordinates (an empty array) the data are balanced first, and solved as they are. Else they are
+        balanced, and solved in coordinates (P, M) of theirs; ``back`` (N, M) turns weights of these into weights of the
+        data. Either way the certificate is checked on the data, and proves the bound.
         ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
         ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
@@ -152,7 +181,8 @@ def bind(target: Target, single: Target) -> Kernels:
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
-    word, dot = target.word, dense.bind(target).dot
+    word = target.word
+    dot, combine, *_ = dense.bind(target)
     _, nearest, decide, rounding = solvers.bind(target)
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
 
@@ -205,14 +235,7 @@ def bind(target: Target, single: Target) -> Kernels:
         return np.sqrt(2.0) if law.bias and plain else 1.0, label
 
     @target.routine
-    def draw(law, trial, first, last, plain, key, space):
-        """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
-
-        Both ensembles have patterns that vanish with probability zero.
-        """
-        rows, columns = space.rows, space.columns
-        for i in range(first, last):
-            space.norm[i], space.label[i] = draw_row(law, trial, i, plain, key, space.noise, rows[i])
+    def transpose(rows, columns, first, last):
         # Line by line of the cache.
         for begin in range(first, last, 8):
             end = min(begin + 8, last)
@@ -220,9 +243,140 @@ def bind(target: Target, single: Target) -> Kernels:
                 for i in range(begin, end):
                     columns[k, i] = rows[i, k]
 
+    @target.routine
+    def draw(law, trial, first, last, plain, key, space):
+        """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
+
+        Both ensembles have patterns that vanish with probability zero.
+        """
+        for i in range(first, last):
+            space.norm[i], space.label[i] = draw_row(law, trial, i, plain, key, space.noise, space.rows[i])
+        transpose(space.rows, space.columns, first, last)
+
+    @target.routine
+    def divide(x, divisor):
+        for k in range(x.shape[0]):
+            x[k] /= divisor
+
+    @target.routine
+    def max_of(x):
+        """Largest size of an entry; four chains of comparisons."""
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        end = x.shape[0] - x.shape[0] % 4
+        for k in range(0, end, 4):
+            a, b, c, d = max(a, abs(x[k])), max(b, abs(x[k + 1])), max(c, abs(x[k + 2])), max(d, abs(x[k + 3]))
+        for k in range(end, x.shape[0]):
+            a = max(a, abs(x[k]))
+        return max(a, b, c, d)
+
+    @target.device
+    def powers(exponent):
+        """Two factors of ``2^-exponent``; neither overflows."""
+        half = int(exponent) // 2
+        return math.ldexp(1.0, -half), math.ldexp(1.0, half - int(exponent))
+
+    @target.routine
+    def balance(data):
+        """Bring the largest entry of each row, then of each column, to 1/2 ... 1; returns a vanishing row, or -1."""
+        rows, lengths, row, column = data.rows, data.lengths, data.row, data.column
+        left, right, silent = data.scratch[0], data.scratch[1], -1
+        count, size = rows.shape
+        for k in range(size):
+            left[k] = 0.0
+        for i in range(count):
+            x = rows[i]
+            top = max_of(x)
+            row[i] = math.frexp(top)[1]
+            first, second = powers(row[i])
+            for k in range(size):
+                x[k] = x[k] * first * second
+                left[k] = max(left[k], abs(x[k]))
+            silent = i if top == 0.0 else silent
+        # Columns have no entries above 1: this makes none smaller.
+        for k in range(size):
+            column[k] = math.frexp(left[k])[1]
+            left[k], right[k] = powers(column[k])
+        for i in range(count):
+            x = rows[i]
+            for k in range(size):
+                x[k] = x[k] * left[k] * right[k]
+            lengths[i] = np.sqrt(dot(x, x))
+        return silent
+
+    @target.routine
+    def as_given(values, exponents):
+        """Multiply by ``2^-exponents``, and by a number that leaves the largest of them near 1."""
+        top = -(2**40)
+        for k in range(values.shape[0]):
+            if values[k] != 0.0:
+                top = max(top, math.frexp(values[k])[1] - exponents[k])
+        for k in range(values.shape[0]):
+            if values[k] != 0.0:
+                values[k] = math.ldexp(values[k], int(max(-exponents[k] - top, -4000)))
+
+    @target.routine
+    def proved_weights(rows, lengths, weights):
+        """Smallest margin of these weights, scaled to length 1, less rounding; negative if it does not stand out."""
+        divide(weights, np.sqrt(dot(weights, weights)))
+        smallest = np.inf
+        for i in range(rows.shape[0]):
+            smallest = min(smallest, dot(rows[i], weights) / lengths[i])
+        # The last bits are the scaling's.
+        error = 0.5 * rounding(weights.shape[0] + 6)
+        return smallest - error if smallest > 2.0 * error else -1.0
+
+    @target.routine
+    def proved_multipliers(data, multipliers, work):
+        """Largest margin that this combination leaves, rounding included; negative if it does not vanish."""
+        rows, lengths, sums = data.rows, data.lengths, data.scratch[0]
+        largest, error = max_of(multipliers), 0.5 * rounding(rows.shape[0] + 6)
+        # Without what is rounding itself, if it does without.
+        for least in (solvers.TOLERANCE * largest, 0.0):
+            total = 0.0
+            for i in range(rows.shape[0]):
+                work.sign[i] = multipliers[i] if multipliers[i] > least else 0.0
+                total += work.sign[i] * lengths[i]
+            combine(work.sign, work.order, rows.shape[0], rows, sums)
+            residual = np.sqrt(dot(sums, sums)) / total
+            if residual <= 2.0 * solvers.TOLERANCE + error:
+                for i in range(rows.shape[0]):
+                    multipliers[i] = work.sign[i]
+                return residual + error
+        return -1.0
+
     @target.kernel
-    def judge(rows, columns, norm, work):
-        return decide(rows, columns, norm, rows.shape[0], work)
+    def judge(data, coordinates, back, space, weights, multipliers):
+        d, s = data, space
+        count, plain = d.rows.shape[0], coordinates.shape[0] == 0
+        if plain:
+            silent = balance(d)
+            if silent >= 0:
+                for i in range(count):
+                    multipliers[i] = 1.0 if i == silent else 0.0
+                return solvers.NOT_SEPARABLE, 0.0
+        c = d.rows if plain else coordinates
+        shrink = s.label
+        for i in range(count):
+            shrink[i], s.norm[i] = 1.0 / np.sqrt(dot(c[i], c[i])), 1.0
+            source, unit, factor = c[i], s.rows[i], shrink[i]
+            for k in range(c.shape[1]):
+                unit[k] = source[k] * factor
+        transpose(s.rows, s.columns, 0, count)
+        verdict, _ = decide(s.rows, s.columns, s.norm, count, s.work)
+        bound = -1.0
+        if verdict == solvers.SEPARABLE:
+            for k in range(weights.shape[0]):
+                weights[k] = s.work.w[k] if plain else dot(back[k], s.work.w)
+            bound = proved_weights(d.rows, d.lengths, weights)
+            as_given(weights, d.column)
+            divide(weights, np.sqrt(dot(weights, weights)))
+        elif verdict == solvers.NOT_SEPARABLE:
+            for i in range(count):
+                multipliers[i] = s.work.multiplier[i] * shrink[i]
+            bound = proved_multipliers(d, multipliers, s.work)
+            as_given(multipliers, d.row)
+            divide(multipliers, max_of(multipliers))
+        return (verdict, bound) if bound >= 0.0 else (solvers.UNDECIDED, np.nan)
 
     @target.kernel
     def one_nearest(rows, columns, norm, label, feasibility, free, work):

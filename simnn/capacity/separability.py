@@ -1,16 +1,20 @@
 """Is a set of labelled patterns linearly separable, and by how much? Answers for given data, each with its proof."""
 
 import os
+import threading
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from simnn.capacity.cpu import Data, Space
+
 Array = NDArray[np.float64]
 
-# Below this a power of two is a float, and multiplying by it is ten times faster than to change exponents.
-_LARGE_EXPONENT = 1000
+_SMALL = 2**16
+_last = threading.local()
 
 Status = Literal["separable", "not separable", "undecided"]
 
@@ -83,18 +87,22 @@ def separable(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Ver
     >>> capacity.separable(square, [0, 1, 1, 0], bias=True).status
     'not separable'
     """
-    data = _signed(*_check(patterns, labels), bias)
-    silent = np.flatnonzero(data.lengths == 0.0)
-    if len(silent):
-        return Verdict("not separable", np.eye(1, len(data.rows), silent[0])[0], 0.0)
-    unit = data.rows / data.lengths[:, None]
-    verdict = _decide(data, unit)
-    if verdict is None:
-        # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
-        basis, scale, directions = np.linalg.svd(unit, full_matrices=False)
-        kept = scale > unit.shape[0] * np.finfo(np.float64).eps * scale[0]
-        verdict = _decide(data, basis[:, kept], directions[kept].T / scale[kept])
-    return verdict or Verdict("undecided", None, np.nan)
+    from simnn.capacity import cpu
+
+    x, y = _check(patterns, labels)
+    count, size = len(x), x.shape[1] + bias
+    _check_memory(count, size)
+    rows = np.empty((count, size))
+    np.multiply(x, y[:, None], out=rows[:, : x.shape[1]])
+    rows[:, x.shape[1] :] = y[:, None]
+    data = cpu.Data(rows, np.empty(count), np.empty(count, np.int64), np.empty(size, np.int64), np.empty((2, size)))
+    verdict = _decide(data, np.empty((0, 0)), np.empty((0, 0)))
+    if verdict.status != "undecided":
+        return verdict
+    # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
+    basis, scale, directions = np.linalg.svd(data.rows, full_matrices=False)
+    kept = scale > count * np.finfo(np.float64).eps * scale[0]
+    return _decide(data, np.ascontiguousarray(basis[:, kept]), np.ascontiguousarray(directions[kept].T / scale[kept]))
 
 
 @dataclass(frozen=True)
@@ -192,18 +200,6 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
 
 
-class _Data(NamedTuple):
-    """Signed patterns in balanced coordinates: ``rows[i, k] = y_i x_ik 2^-(row[i] + column[k])``.
-
-    Powers of two commute with rounding, so that a test on these rows is a test on the patterns as given.
-    """
-
-    rows: Array
-    lengths: Array
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-
-
 def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     """Patterns, and labels -1 and +1, as float64."""
     try:
@@ -237,74 +233,35 @@ def _check_memory(patterns: int, dimension: int) -> None:
         )
 
 
-def _signed(x: Array, y: Array, bias: bool) -> _Data:
-    _check_memory(len(x), x.shape[1] + bias)
-    rows = y[:, None] * (np.hstack([x, np.ones((len(x), 1))]) if bias else x)
-    rows, row = _balanced(rows, 1)
-    rows, column = _balanced(rows, 0)  # which makes no entry smaller
-    return _Data(rows, np.sqrt(np.square(rows).sum(axis=1)), row[:, 0], column[0])
+def _decide(data: "Data", coordinates: Array, back: Array) -> Verdict:
+    """Solve in these coordinates, by default those of the data; accept only what stands the test on the data."""
+    from simnn.capacity import cpu, solvers
+
+    weights, multipliers = np.empty(data.rows.shape[1]), np.empty(len(data.rows))
+    space = _space(*(coordinates if len(coordinates) else data.rows).shape)
+    answer, bound = cpu.kernels().judge(data, coordinates, back, space, weights, multipliers)
+    if answer == solvers.SEPARABLE:
+        return Verdict("separable", weights, bound)
+    if answer == solvers.NOT_SEPARABLE:
+        return Verdict("not separable", multipliers, bound)
+    return Verdict("undecided", None, bound)
 
 
-def _balanced(rows: Array, axis: int) -> tuple[Array, NDArray[np.int64]]:
-    """Scale by the powers of two that bring the largest entries along an axis to 1/2 ... 1."""
-    exponents = np.frexp(np.abs(rows).max(axis=axis, keepdims=True))[1].astype(np.int64)
-    if np.abs(exponents).max() < _LARGE_EXPONENT:
-        return rows * np.ldexp(1.0, -exponents), exponents
-    return np.ldexp(rows, -exponents), exponents
+def _space(patterns: int, dimension: int) -> "Space":
+    """Scratch; that of the last small problem is kept, for the next one of the same size."""
+    from simnn.capacity import cpu
 
-
-def _as_given(values: Array, exponents: NDArray[np.int64]) -> Array:
-    """``values 2^-exponents``, times a number that leaves the largest of them near 1."""
-    size = np.where(values != 0.0, np.frexp(values)[1] - exponents, np.iinfo(np.int64).min)
-    return np.ldexp(values, np.where(values != 0.0, -exponents - size.max(), 0))
+    kept: Space | None = getattr(_last, "space", None)
+    if kept is None or kept.rows.shape != (patterns, dimension):
+        kept = cpu.space(patterns, dimension, np.zeros(1, np.int64))
+        _last.space = kept if kept.rows.size < _SMALL else None
+    return kept
 
 
 def _rounding(terms: int) -> float:
     """Relative error of a sum of so many products, in any order (Higham, section 3.1)."""
     error = terms * 2.0**-53
     return error / (1.0 - error)
-
-
-def _decide(data: _Data, unit: Array, back: Array | None = None) -> Verdict | None:
-    """Solve in the coordinates of ``unit``; accept only what stands the test on the data."""
-    from simnn.capacity import cpu, solvers
-
-    norm = np.sqrt(np.square(unit).sum(axis=1))
-    rows = np.ascontiguousarray(unit / norm[:, None])
-    work = solvers.work(*rows.shape)
-    answer, _ = cpu.kernels().judge(rows, np.ascontiguousarray(rows.T), np.ones(len(rows)), work)
-    if answer == solvers.SEPARABLE:
-        return _separating(data, work.w if back is None else back @ work.w)
-    if answer == solvers.NOT_SEPARABLE:
-        return _vanishing(data, work.multiplier / norm / data.lengths)
-    return None
-
-
-def _separating(data: _Data, weights: Array) -> Verdict | None:
-    """Weights that separate beyond rounding."""
-    unit = weights / np.sqrt(np.square(weights).sum())
-    error = _rounding(len(unit) + 8)
-    margin = float((data.rows @ unit / data.lengths).min())
-    if not margin > 2.0 * error:
-        return None
-    given = _as_given(unit, data.column)
-    return Verdict("separable", given / np.sqrt(np.square(given).sum()), margin - error)
-
-
-def _vanishing(data: _Data, multipliers: Array) -> Verdict | None:
-    """A combination that vanishes to rounding; its size bounds every margin."""
-    from simnn.capacity.solvers import TOLERANCE
-
-    error = _rounding(len(multipliers) + 8)
-    terms = multipliers * data.lengths
-    # Without what is rounding itself, if it does without.
-    for least in (TOLERANCE * terms.max(), 0.0):
-        kept = np.where(terms > least, multipliers, 0.0)
-        residual = float(np.sqrt(np.square(kept @ data.rows).sum()) / (kept @ data.lengths))
-        if residual <= 2.0 * TOLERANCE + error:
-            given = _as_given(kept, data.row)
-            return Verdict("not separable", given / given.max(), residual + error)
-    return None
 
 
 def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:

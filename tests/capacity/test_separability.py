@@ -51,20 +51,21 @@ def vertices(n):
 @pytest.mark.parametrize("solver", ["newton", "nearest"])
 def test_all_labelings_of_the_4_cube_are_certified(solver):
     x = np.hstack([vertices(4), np.ones((16, 1))]) / np.sqrt(5.0)
-    # Certificates of complements are the same but for signs.
-    labels = np.where(np.arange(2**15)[:, None] >> np.arange(16) & 1, 1.0, -1.0)
-    work, kernels, ones = solvers.work(16, 5), cpu.kernels(), np.ones(16)
-    answers, weights, multipliers = np.empty(2**15, int), np.empty((2**15, 5)), np.empty((2**15, 16))
+    labels = np.where(np.arange(2**16)[:, None] >> np.arange(16) & 1, 1.0, -1.0)
+    space, kernels, ones, none = cpu.space(16, 5, np.zeros(1, np.int64)), cpu.kernels(), np.ones(16), np.empty((0, 0))
+    data = cpu.Data(np.empty((16, 5)), np.empty(16), np.empty(16, int), np.empty(5, int), np.empty((2, 5)))
+    answers, weights, multipliers = np.empty(2**16, int), np.empty((2**16, 5)), np.empty((2**16, 16))
     for k, y in enumerate(labels):
         rows = y[:, None] * x
-        columns = np.ascontiguousarray(rows.T)
         if solver == "newton":
-            answers[k], _ = kernels.judge(rows, columns, ones, work)
+            np.multiply(y[:, None], x, out=data.rows)
+            answers[k], _ = kernels.judge(data, none, none, space, weights[k], multipliers[k])
         else:
-            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, True, False, work)
-        weights[k], multipliers[k] = work.w, work.multiplier
-    assert 2 * np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
-    assert 2 * np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
+            columns = np.ascontiguousarray(rows.T)
+            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, True, False, space.work)
+            weights[k], multipliers[k] = space.work.w, space.work.multiplier
+    assert np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
+    assert np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
     separable = answers == solvers.SEPARABLE
     # Fields are sums of five numbers +-w_k: rounding is far below 1e-13 of the length of w.
     fields = labels[separable] * (weights[separable] @ x.T)
@@ -72,7 +73,7 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
     rest = multipliers[~separable]
     assert np.all(rest >= 0.0)
     residual = np.linalg.norm((rest * labels[~separable]) @ x, axis=1)
-    assert np.all(residual <= 1.001 * solvers.TOLERANCE * rest.sum(axis=1))
+    assert np.all(residual <= 2.001 * solvers.TOLERANCE * rest.sum(axis=1))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -248,6 +248,24 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         np.testing.assert_array_equal(a, b)
 
 
+def test_given_data_are_judged_alike_in_plain_python():
+    rng = np.random.default_rng(2)
+    for count, size in ((1, 1), (4, 3), (9, 4), (7, 5)):
+        patterns, labels = rng.integers(-2, 3, (count, size)) * 1.0, rng.integers(0, 2, count)
+        rows = naive.signed(patterns, labels)
+        data = cpu.Data(rows, np.empty(count), np.empty(count, int), np.empty(size, int), np.empty((2, size)))
+        weights, multipliers, none = np.empty(size), np.empty(count), np.empty((0, 0))
+        plain = cpu.bind(targets.python(np.float64), targets.python(np.float32))
+        answer, bound = plain.judge(
+            data, none, none, cpu.space(count, size, np.zeros(1, np.int64)), weights, multipliers
+        )
+        verdict = capacity.separable(patterns, labels)
+        assert {solvers.SEPARABLE: "separable", solvers.NOT_SEPARABLE: "not separable"}[answer] == verdict.status
+        certificate = weights if answer == solvers.SEPARABLE else multipliers
+        np.testing.assert_allclose(certificate, verdict.certificate, atol=1e-9)
+        assert bound == pytest.approx(verdict.bound, abs=1e-11)
+
+
 # --- the solvers' linear algebra ----------------------------------------------------------------------------------
 
 
@@ -289,10 +307,12 @@ def test_factors_and_solutions_are_those_of_numpy(count, size):
 def test_work_that_is_not_wanted_stays_undecided():
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((60, 30))
-    work = solvers.work(60, 30, np.ones(1, np.int64))
+    space = cpu.space(60, 30, np.ones(1, np.int64))
     columns, norm = np.ascontiguousarray(rows.T), np.linalg.norm(rows, axis=1)
-    assert cpu.kernels().judge(rows, columns, norm, work)[0] == solvers.UNDECIDED
-    assert cpu.kernels().nearest(rows, columns, norm, norm, False, False, work)[0] == solvers.UNDECIDED
+    assert cpu.kernels().nearest(rows, columns, norm, norm, False, False, space.work)[0] == solvers.UNDECIDED
+    out = np.empty((2, 2))
+    cpu.kernels().verdicts(cpu.Law(60, 30, 0, False, 0.5), np.array([1, 0], np.uint64), 0, out, space)
+    assert np.all(out[:, 0] == solvers.UNDECIDED)
 
 
 # --- datasets and what is refused ---------------------------------------------------------------------------------
@@ -327,7 +347,7 @@ def test_dimensions_come_in_the_order_given():
         ({"load": -1.0}, "load: -1.0 is not allowed"),
         ({"load": math.nan}, "load: nan is not allowed"),
         ({"load": 0.1, "dimension": 3}, "load: 0.1 is not allowed with dimension 3"),
-        ({"load": np.ones((2, 2))}, "should be a scalar or 1-D"),
+        ({"load": np.ones((2, 2))}, r"load: shape \(2, 2\) is not allowed: should be a scalar or 1-D"),
         ({"ensemble": "cauchy"}, "ensemble: 'cauchy' is not allowed: should be 'gaussian' or 'rademacher'"),
         ({"bias": 1}, "bias: 1 is not allowed: should be a valid boolean"),
         ({"coding_level": 1.5}, "coding_level: 1.5 is not allowed"),

@@ -44,7 +44,7 @@ def test_a_second_process_hits_the_cache_with_the_same_result(run):
 
 def test_an_edit_of_any_kernel_source_recompiles(run, tmp_path):
     _, _, total = run()
-    for source in ("device/philox.py", "propagation/kernels.py"):
+    for source in ("device/philox.py", "propagation/kernels.py", "capacity/solvers.py"):
         path = tmp_path / "simnn" / source
         path.write_text(path.read_text() + "\n# edited\n")
         assert run() == (0, 1, total)
