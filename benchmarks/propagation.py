@@ -252,7 +252,7 @@ def per_input() -> list[str]:
     """Cost of following several inputs at once."""
     rows, patterns = [], np.random.default_rng(1)
     for inputs in (1, 2, 8, 32, 64):
-        trials = max(1, 32 // inputs)
+        trials = max(8, 320 // inputs)
         task = conditional(1000, 20, trials, inputs=patterns.standard_normal((inputs, 100)))
         seconds = best({"K": task}, repeats=5)["K"] / (1000 * 20 * trials)
         rows.append([inputs, f"{1e9 * seconds:.1f}", f"{1e9 * seconds / inputs:.1f}"])
