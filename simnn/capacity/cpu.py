@@ -109,6 +109,7 @@ class Space(NamedTuple):
 class Kernels(NamedTuple):
     """Kernels of one target (see `bind`)."""
 
+    balance: Callable[..., Any]
     judge: Callable[..., Any]
     nearest: Callable[..., Any]
     verdicts: Callable[..., Any]
@@ -164,11 +165,11 @@ def bind(target: Target, single: Target) -> Kernels:
     Returns
     -------
     Kernels
-        ``judge(data, coordinates, back, space, weights, multipliers) -> (verdict, bound)``: decide one problem, and
-        write its certificate, for the patterns as given: weights of length 1, or multipliers of which the largest is 1.
-        Without coordinates (an empty array) the data are balanced first, and solved as they are. Else they are
-        balanced, and solved in coordinates (P, M) of theirs; ``back`` (N, M) turns weights of these into weights of the
-        data. Either way the certificate is checked on the data, and proves the bound.
+        ``balance(data) -> silent``: balance rows in place; returns one that vanishes, or -1.
+        ``judge(data, coordinates, back, space, weights, multipliers) -> (verdict, bound)``: decide a balanced problem,
+        and write its certificate, for the patterns as given: weights of length 1, or multipliers, the largest 1.
+        It is solved in ``coordinates`` (P, M) of the rows; ``back`` (N, M) turns weights of these into weights of the
+        rows, an empty array if they are the rows. The certificate is checked on the rows, and proves the bound.
         ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
         ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
@@ -279,9 +280,10 @@ def bind(target: Target, single: Target) -> Kernels:
         half = int(exponent) // 2
         return math.ldexp(1.0, -half), math.ldexp(1.0, half - int(exponent))
 
-    @target.routine
-    def balance(rows, lengths, row, column):
-        """Bring the largest entry of each row, then of each column, to 1/2 ... 1; returns a vanishing row, or -1."""
+    @target.kernel
+    def balance(data):
+        """Bring the largest entry of each row, then of each column, to 1/2 ... 1."""
+        rows, lengths, row, column = borrow(data.rows), borrow(data.lengths), borrow(data.row), borrow(data.column)
         count, size = rows.shape
         left, right, silent = np.zeros(size), np.empty(size), -1
         for i in range(count):
@@ -349,15 +351,7 @@ def bind(target: Target, single: Target) -> Kernels:
     def judge(data, coordinates, back, space, weights, multipliers):
         d = Data(borrow(data.rows), borrow(data.lengths), borrow(data.row), borrow(data.column))
         s, back, weights, multipliers = lend(space), borrow(back), borrow(weights), borrow(multipliers)
-        count, plain = d.rows.shape[0], coordinates.shape[0] == 0
-        if plain:
-            silent = balance(d.rows, d.lengths, d.row, d.column)
-            if silent >= 0:
-                for i in range(count):
-                    multipliers[i] = 1.0 if i == silent else 0.0
-                return solvers.NOT_SEPARABLE, 0.0
-        c = d.rows if plain else borrow(coordinates)
-        shrink = s.label
+        c, count, plain, shrink = borrow(coordinates), d.rows.shape[0], back.shape[0] == 0, s.label
         for i in range(count):
             shrink[i], s.norm[i] = 1.0 / np.sqrt(dot(c[i], c[i])), 1.0
             source, unit, factor = c[i], s.rows[i], shrink[i]
@@ -487,4 +481,4 @@ def bind(target: Target, single: Target) -> Kernels:
         for row in range(out.shape[0]):
             out[row, 0] = stopping_time(law, centre, width, first + row, key, s)
 
-    return Kernels(judge, one_nearest, verdicts, margins, stopping_times)
+    return Kernels(balance, judge, one_nearest, verdicts, margins, stopping_times)

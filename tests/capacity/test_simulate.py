@@ -250,15 +250,15 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
 
 def test_given_data_are_judged_alike_in_plain_python():
     rng = np.random.default_rng(2)
-    for count, size in ((1, 1), (4, 3), (9, 4), (7, 5)):
-        patterns, labels = rng.integers(-2, 3, (count, size)) * 1.0, rng.integers(0, 2, count)
+    plain = cpu.bind(targets.python(np.float64), targets.python(np.float32))
+    for count, size in ((2, 1), (4, 3), (9, 4), (7, 5)):
+        patterns, labels = rng.standard_normal((count, size)), rng.integers(0, 2, count)
         rows = naive.signed(patterns, labels)
         data = cpu.Data(rows, np.empty(count), np.empty(count, int), np.empty(size, int))
         weights, multipliers, none = np.empty(size), np.empty(count), np.empty((0, 0))
-        plain = cpu.bind(targets.python(np.float64), targets.python(np.float32))
-        answer, bound = plain.judge(
-            data, none, none, cpu.space(count, size, np.zeros(1, np.int64)), weights, multipliers
-        )
+        assert plain.balance(data) == -1
+        space = cpu.space(count, size, np.zeros(1, np.int64))
+        answer, bound = plain.judge(data, data.rows, none, space, weights, multipliers)
         verdict = capacity.separable(patterns, labels)
         assert {solvers.SEPARABLE: "separable", solvers.NOT_SEPARABLE: "not separable"}[answer] == verdict.status
         certificate = weights if answer == solvers.SEPARABLE else multipliers
