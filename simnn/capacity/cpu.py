@@ -32,6 +32,8 @@ class Law(NamedTuple):
         Whether there is a threshold.
     coding_level : float
         Probability of the label +1.
+    positive : int
+        Number of weights that must be positive: unit vectors, which come before the patterns.
     """
 
     patterns: Any
@@ -39,6 +41,7 @@ class Law(NamedTuple):
     ensemble: Any
     bias: Any
     coding_level: Any
+    positive: Any = 0
 
 
 class Data(NamedTuple):
@@ -175,7 +178,7 @@ def bind(target: Target, single: Target) -> Kernels:
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
         ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
         ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
-        ``law`` has the largest number of patterns that are tried.
+        ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
@@ -245,10 +248,17 @@ def bind(target: Target, single: Target) -> Kernels:
     def draw(law, trial, first, last, plain, key, space):
         """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
 
+        Constraints ``w_k > 0`` come first: they are patterns, too.
         Both ensembles have patterns that vanish with probability zero.
         """
         for i in range(first, last):
-            space.norm[i], space.label[i] = draw_row(law, trial, i, plain, key, space.noise, space.rows[i])
+            row = space.rows[i]
+            if i < law.positive:
+                for k in range(row.shape[0]):
+                    row[k] = 1.0 if k == i else 0.0
+                space.norm[i], space.label[i] = 1.0, 1.0
+            else:
+                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.noise, row)
         transpose(space.rows, space.columns, first, last)
 
     @target.device
@@ -392,8 +402,9 @@ def bind(target: Target, single: Target) -> Kernels:
         s, key = lend(space), borrow(key)
         for row in range(out.shape[0]):
             s.noise.block[0] = -1
-            draw(law, first + row, 0, law.patterns, False, key, s)
-            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, law.patterns, s.work)
+            count = law.positive + law.patterns
+            draw(law, first + row, 0, count, False, key, s)
+            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, count, s.work)
 
     @target.routine
     def two_classes(law, s):
@@ -449,8 +460,10 @@ def bind(target: Target, single: Target) -> Kernels:
 
     @target.routine
     def stopping_time(law, centre, width, trial, key, s):
-        low, high, drawn, step = 0, law.patterns + 1, 0, width
-        probe, s.noise.block[0] = max(1, centre - width), -1
+        # Counts include constraints, which positive weights meet by themselves.
+        least, most = law.positive, law.positive + law.patterns
+        low, high, drawn, step = least, most + 1, 0, width
+        probe, s.noise.block[0] = max(least + 1, centre - width), -1
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
             verdict, _ = decide(s.rows, s.columns, s.norm, probe, s.work)
@@ -458,22 +471,22 @@ def bind(target: Target, single: Target) -> Kernels:
                 return np.nan
             if verdict == solvers.SEPARABLE:
                 low = probe
-                while low < law.patterns:
+                while low < most:
                     drawn = extend(law, trial, low + 1, drawn, key, s)
                     if not next_fits(low, s):
                         break
                     low += 1
             else:
                 high = probe
-            if low == 0:
-                probe = max(1, high - step)
+            if low == least:
+                probe = max(least + 1, high - step)
                 step *= 2
-            elif high > law.patterns:
-                probe = min(max(low + 1, centre + width if low < centre + width else low + step), law.patterns)
+            elif high > most:
+                probe = min(max(low + 1, centre + width if low < centre + width else low + step), most)
                 step *= 2
             else:
                 probe = (low + high) // 2
-        return np.nan if low == law.patterns else np.float64(low)
+        return np.nan if low == most else np.float64(low - least)
 
     @target.kernel
     def stopping_times(law, centre, width, key, first, out, space):
