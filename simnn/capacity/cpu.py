@@ -32,6 +32,8 @@ class Law(NamedTuple):
         Whether there is a threshold.
     coding_level : float
         Probability of the label +1.
+    positive : int
+        Number of weights that must be positive: unit vectors, which come before the patterns.
     """
 
     patterns: Any
@@ -39,6 +41,7 @@ class Law(NamedTuple):
     ensemble: Any
     bias: Any
     coding_level: Any
+    positive: Any = 0
 
 
 class Data(NamedTuple):
@@ -112,6 +115,7 @@ class Space(NamedTuple):
 class Kernels(NamedTuple):
     """Kernels of one target (see `bind`)."""
 
+    balance: Callable[..., Any]
     judge: Callable[..., Any]
     nearest: Callable[..., Any]
     verdicts: Callable[..., Any]
@@ -167,17 +171,17 @@ def bind(target: Target, single: Target) -> Kernels:
     Returns
     -------
     Kernels
-        ``judge(data, coordinates, back, space, weights, multipliers) -> (verdict, bound)``: decide one problem, and
-        write its certificate, for the patterns as given: weights of length 1, or multipliers of which the largest is 1.
-        Without coordinates (an empty array) the data are balanced first, and solved as they are. Else they are
-        balanced, and solved in coordinates (P, M) of theirs; ``back`` (N, M) turns weights of these into weights of the
-        data. Either way the certificate is checked on the data, and proves the bound.
+        ``balance(data) -> silent``: balance rows in place; returns one that vanishes, or -1.
+        ``judge(data, coordinates, back, space, weights, multipliers) -> (verdict, bound)``: decide a balanced problem,
+        and write its certificate, for the patterns as given: weights of length 1, or multipliers, the largest 1.
+        It is solved in ``coordinates`` (P, M) of the rows; ``back`` (N, M) turns weights of these into weights of the
+        rows, an empty array if they are the rows. The certificate is checked on the rows, and proves the bound.
         ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
         ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
         ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
         ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
-        ``law`` has the largest number of patterns that are tried.
+        ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
@@ -247,10 +251,17 @@ def bind(target: Target, single: Target) -> Kernels:
     def draw(law, trial, first, last, plain, key, space):
         """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
 
+        Constraints ``w_k > 0`` come first: they are patterns, too.
         Both ensembles have patterns that vanish with probability zero.
         """
         for i in range(first, last):
-            space.norm[i], space.label[i] = draw_row(law, trial, i, plain, key, space.noise, space.rows[i])
+            row = space.rows[i]
+            if i < law.positive:
+                for k in range(row.shape[0]):
+                    row[k] = 1.0 if k == i else 0.0
+                space.norm[i], space.label[i] = 1.0, 1.0
+            else:
+                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.noise, row)
         transpose(space.rows, space.columns, first, last)
 
     @target.routine
@@ -275,7 +286,7 @@ def bind(target: Target, single: Target) -> Kernels:
         half = int(exponent) // 2
         return math.ldexp(1.0, -half), math.ldexp(1.0, half - int(exponent))
 
-    @target.routine
+    @target.kernel
     def balance(data):
         """Bring the largest entry of each row, then of each column, to 1/2 ... 1; returns a vanishing row, or -1."""
         rows, lengths, row, column = data.rows, data.lengths, data.row, data.column
@@ -346,16 +357,8 @@ def bind(target: Target, single: Target) -> Kernels:
 
     @target.kernel
     def judge(data, coordinates, back, space, weights, multipliers):
-        d, s = data, space
-        count, plain = d.rows.shape[0], coordinates.shape[0] == 0
-        if plain:
-            silent = balance(d)
-            if silent >= 0:
-                for i in range(count):
-                    multipliers[i] = 1.0 if i == silent else 0.0
-                return solvers.NOT_SEPARABLE, 0.0
-        c = d.rows if plain else coordinates
-        shrink = s.label
+        d, s, c = data, space, coordinates
+        count, plain, shrink = d.rows.shape[0], back.shape[0] == 0, s.label
         for i in range(count):
             shrink[i], s.norm[i] = 1.0 / np.sqrt(dot(c[i], c[i])), 1.0
             source, unit, factor = c[i], s.rows[i], shrink[i]
@@ -387,8 +390,9 @@ def bind(target: Target, single: Target) -> Kernels:
         s = space
         for row in range(out.shape[0]):
             s.noise.block[0] = -1
-            draw(law, first + row, 0, law.patterns, False, key, s)
-            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, law.patterns, s.work)
+            count = law.positive + law.patterns
+            draw(law, first + row, 0, count, False, key, s)
+            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, count, s.work)
 
     @target.routine
     def two_classes(law, s):
@@ -444,8 +448,10 @@ def bind(target: Target, single: Target) -> Kernels:
 
     @target.routine
     def stopping_time(law, centre, width, trial, key, s):
-        low, high, drawn, step = 0, law.patterns + 1, 0, width
-        probe, s.noise.block[0] = max(1, centre - width), -1
+        # Counts include constraints, which positive weights meet by themselves.
+        least, most = law.positive, law.positive + law.patterns
+        low, high, drawn, step = least, most + 1, 0, width
+        probe, s.noise.block[0] = max(least + 1, centre - width), -1
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
             verdict, _ = decide(s.rows, s.columns, s.norm, probe, s.work)
@@ -453,22 +459,22 @@ def bind(target: Target, single: Target) -> Kernels:
                 return np.nan
             if verdict == solvers.SEPARABLE:
                 low = probe
-                while low < law.patterns:
+                while low < most:
                     drawn = extend(law, trial, low + 1, drawn, key, s)
                     if not next_fits(low, s):
                         break
                     low += 1
             else:
                 high = probe
-            if low == 0:
-                probe = max(1, high - step)
+            if low == least:
+                probe = max(least + 1, high - step)
                 step *= 2
-            elif high > law.patterns:
-                probe = min(max(low + 1, centre + width if low < centre + width else low + step), law.patterns)
+            elif high > most:
+                probe = min(max(low + 1, centre + width if low < centre + width else low + step), most)
                 step *= 2
             else:
                 probe = (low + high) // 2
-        return np.nan if low == law.patterns else np.float64(low)
+        return np.nan if low == most else np.float64(low - least)
 
     @target.kernel
     def stopping_times(law, centre, width, key, first, out, space):
@@ -476,4 +482,4 @@ def bind(target: Target, single: Target) -> Kernels:
         for row in range(out.shape[0]):
             out[row, 0] = stopping_time(law, centre, width, first + row, key, s)
 
-    return Kernels(judge, one_nearest, verdicts, margins, stopping_times)
+    return Kernels(balance, judge, one_nearest, verdicts, margins, stopping_times)

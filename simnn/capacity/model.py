@@ -30,6 +30,9 @@ class Experiment(Strict):
         Probability of the label +1.
     margin : float
         Distance from the hyperplane that all patterns must keep, for patterns of length ``sqrt(dimension)``.
+    constrained : float
+        Fraction of the weights that must be positive; their number is the nearest integer to ``constrained *
+        dimension``. Without a margin only.
     """
 
     dimension: Annotated[Integer, Field(ge=1, le=2**20)] = 100
@@ -38,11 +41,17 @@ class Experiment(Strict):
     bias: Annotated[bool, Field(strict=True)] = False
     coding_level: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.5
     margin: Annotated[Number, Field(ge=0.0, le=1e6)] = 0.0
+    constrained: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.0
 
     @property
     def patterns(self) -> int:
         """Number of patterns."""
         return round(self.load * self.dimension)
+
+    @property
+    def positive_weights(self) -> int:
+        """Number of weights that must be positive."""
+        return round(self.constrained * self.dimension)
 
 
 class Run(Strict):
@@ -124,6 +133,10 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         if experiment.patterns == 0:
             raise ValueError(
                 f"load: {experiment.load!r} is not allowed with dimension {experiment.dimension}: that is no pattern"
+            )
+        if experiment.margin > 0.0 and experiment.constrained > 0.0:
+            raise ValueError(
+                f"constrained: {experiment.constrained!r} is not allowed with a margin: only strict separability has it"
             )
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")

@@ -96,7 +96,15 @@ def separable(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Ver
     np.multiply(x, y[:, None], out=rows[:, : x.shape[1]])
     rows[:, x.shape[1] :] = y[:, None]
     data = cpu.Data(rows, np.empty(count), np.empty(count, np.int64), np.empty(size, np.int64), np.empty((2, size)))
-    verdict = _decide(data, np.empty((0, 0)), np.empty((0, 0)))
+    silent = cpu.kernels().balance(data)
+    if silent >= 0:
+        return Verdict("not separable", np.eye(1, count, silent)[0], 0.0)
+    if size > count:
+        # In coordinates of what the patterns span: there are fewer.
+        directions, coordinates = np.linalg.qr(data.rows.T)
+        verdict = _decide(data, np.ascontiguousarray(coordinates.T), directions)
+    else:
+        verdict = _decide(data, data.rows, np.empty((0, 0)))
     if verdict.status != "undecided":
         return verdict
     # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
@@ -224,7 +232,8 @@ def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
 def _check_memory(patterns: int, dimension: int) -> None:
     from simnn.capacity import dense
 
-    needed = 8 * (patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (dimension + dense.STRIDE) ** 2)
+    small = min(patterns, dimension)
+    needed = 8 * (patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (small + dense.STRIDE) ** 2)
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise MemoryError(
@@ -234,11 +243,11 @@ def _check_memory(patterns: int, dimension: int) -> None:
 
 
 def _decide(data: "Data", coordinates: Array, back: Array) -> Verdict:
-    """Solve in these coordinates, by default those of the data; accept only what stands the test on the data."""
+    """Solve in these coordinates; accept only what stands the test on the data."""
     from simnn.capacity import cpu, solvers
 
     weights, multipliers = np.empty(data.rows.shape[1]), np.empty(len(data.rows))
-    space = _space(*(coordinates if len(coordinates) else data.rows).shape)
+    space = _space(*coordinates.shape)
     answer, bound = cpu.kernels().judge(data, coordinates, back, space, weights, multipliers)
     if answer == solvers.SEPARABLE:
         return Verdict("separable", weights, bound)
@@ -272,12 +281,19 @@ def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
     rows = y[:, None] * (x - x.mean(axis=0) if bias else x)
     lengths = np.sqrt(np.square(rows / max(np.abs(rows).max(), 1e-300)).sum(axis=1))
     rows = rows / max(np.abs(rows).max(), 1e-300) / max(lengths.max(), 1e-300)
+    directions = None
+    if rows.shape[1] > len(rows):
+        # In coordinates of what the patterns span: there are fewer.
+        directions, triangle = np.linalg.qr(rows.T)
+        rows = triangle.T
+    size = rows.shape[1]
     if bias:
         rows = np.hstack([rows, y[:, None]])
     work = solvers.work(*rows.shape)
     norm = np.sqrt(np.square(rows).sum(axis=1))
+    rows = np.ascontiguousarray(rows)
     answer, _, _ = cpu.kernels().nearest(rows, np.ascontiguousarray(rows.T), norm, y, False, bias, work)
-    weights = work.w[: x.shape[1]]
+    weights = work.w[:size] if directions is None else directions @ work.w[:size]
     length = np.sqrt(np.square(weights).sum())
     return work.multiplier if answer == solvers.OPTIMAL else None, weights / max(length, 1e-300)
 

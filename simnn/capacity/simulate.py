@@ -30,6 +30,7 @@ _LONG_NAMES = {
     "bias": "whether there is a threshold",
     "coding_level": "probability of the label +1",
     "margin": "distance that patterns of length sqrt(dimension) must keep",
+    "constrained": "fraction of the weights that must be positive",
     "trial": "random set of patterns",
 }
 
@@ -83,6 +84,7 @@ def simulate(
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
     margin: ArrayLike = 0.0,
+    constrained: ArrayLike = 0.0,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -107,6 +109,8 @@ def simulate(
     margin : float or sequence of float
         Distance from the hyperplane that all patterns must keep, >= 0, for patterns scaled to length
         ``sqrt(dimension)``. Zero asks for strict separability.
+    constrained : float or sequence of float
+        Fraction of the weights, the first ones, that must be positive, in [0, 1]; without a margin only.
     trials : int
         Random sets of patterns for each point of the sweep.
     first_trial : int
@@ -165,7 +169,7 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
                 "undecided_fraction": "fraction of sets of patterns without a certified margin",
             },
             _margins,
-            ("margin",),
+            ("margin", "constrained"),
         ),
     )
 
@@ -251,6 +255,7 @@ def stopping_time(
     ensemble: str | Sequence[str] = "gaussian",
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
+    constrained: ArrayLike = 0.0,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -262,7 +267,7 @@ def stopping_time(
 
     Parameters
     ----------
-    dimension, ensemble, bias, coding_level : float, str, bool or sequence
+    dimension, ensemble, bias, coding_level, constrained : float, str, bool or sequence
         As in `simulate`; the patterns are the same ones.
     trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
         As in `simulate`.
@@ -307,6 +312,7 @@ def _law(experiment: Experiment, patterns: int) -> Any:
         model.ENSEMBLES.index(experiment.ensemble),
         experiment.bias,
         experiment.coding_level,
+        experiment.positive_weights,
     )
 
 
@@ -320,7 +326,8 @@ def _verdicts(
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
     else:
         out = np.empty((trials, 2))
-        space = cpu.space(experiment.patterns, experiment.dimension + experiment.bias, stop)
+        rows = experiment.positive_weights + experiment.patterns
+        space = cpu.space(rows, experiment.dimension + experiment.bias, stop)
         cpu.kernels().verdicts(_law(experiment, experiment.patterns), key, first_trial, out, space)
         separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
     return np.stack([separable, ~(separable | not_separable)], axis=1).astype(np.float64)
@@ -354,7 +361,7 @@ def _stopping_times(
 
     centre, width, most = _range(experiment)
     out = np.empty((trials, 1))
-    space = cpu.space(most, experiment.dimension + experiment.bias, stop)
+    space = cpu.space(experiment.positive_weights + most, experiment.dimension + experiment.bias, stop)
     cpu.kernels().stopping_times(_law(experiment, most), centre, width, key, first_trial, out, space)
     return np.column_stack([out[:, 0], np.isnan(out[:, 0])])
 
@@ -378,7 +385,11 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
     from simnn.device.targets import threads
 
     bytes_of = [
-        8 * (measure.most(e) * (2 * e.dimension + 3 * dense.STRIDE) + 4 * (e.dimension + dense.STRIDE) ** 2)
+        8
+        * (
+            (e.positive_weights + measure.most(e)) * (2 * e.dimension + 3 * dense.STRIDE)
+            + 4 * (e.dimension + dense.STRIDE) ** 2
+        )
         for e in plan.experiments
     ]
     kept = len(measure.columns) * 8 * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)

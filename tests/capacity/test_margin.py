@@ -87,6 +87,16 @@ def test_the_right_margin_of_a_plane_problem_is_that_of_the_best_angle():
     assert check(x, labels).margin == pytest.approx(np.cos(middle - 1.2), rel=1e-12)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+def test_many_components_cost_nothing(bias):
+    rng = np.random.default_rng(4)
+    x, labels = rng.standard_normal((12, 7)), np.arange(12) % 2
+    rotation, _ = np.linalg.qr(rng.standard_normal((3000, 7)))
+    best, rotated = check(x[:6], labels[:6], bias), check(x[:6] @ rotation.T, labels[:6], bias)
+    assert rotated.margin == pytest.approx(best.margin, rel=1e-9)
+    assert rotated.support.tolist() == best.support.tolist()
+
+
 def test_degenerate_data():
     x = np.array([[0.0, 1.0], [0.0, 1.0], [0.0, 3.0], [0.0, -1.0]])
     best = check(x, [1, 1, 1, 0])

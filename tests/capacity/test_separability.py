@@ -59,7 +59,8 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
         rows = y[:, None] * x
         if solver == "newton":
             np.multiply(y[:, None], x, out=data.rows)
-            answers[k], _ = kernels.judge(data, none, none, space, weights[k], multipliers[k])
+            kernels.balance(data)
+            answers[k], _ = kernels.judge(data, data.rows, none, space, weights[k], multipliers[k])
         else:
             columns = np.ascontiguousarray(rows.T)
             answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, True, False, space.work)
@@ -217,7 +218,7 @@ def test_correlated_components_and_large_offsets_are_decided():
 
 def test_larger_problems_are_certified():
     rng = np.random.default_rng(7)
-    for size, count in ((100, 200), (150, 290), (300, 590)):
+    for size, count in ((100, 200), (150, 290), (300, 590), (2000, 50)):
         x, labels = rng.standard_normal((count, size)), rng.integers(0, 2, count)
         verdict = capacity.separable(x, labels)
         assert verdict.status == (

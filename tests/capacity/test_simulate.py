@@ -60,6 +60,32 @@ def test_sparse_labels_are_easier_only_with_a_threshold():
     assert free > 0.99
 
 
+@pytest.mark.parametrize(
+    ("dimension", "load", "constrained"), [(20, 1.0, 1.0), (20, 0.8, 1.0), (20, 1.5, 0.5), (50, 1.0, 1.0)]
+)
+def test_each_sign_constraint_costs_one_pattern(dimension, load, constrained):
+    trials = 4000 if dimension < 50 else 600
+    ds = capacity.simulate(dimension=dimension, load=load, constrained=constrained, trials=trials, seed=10)
+    patterns, count = round(load * dimension), round(constrained * dimension)
+    expected = theory.sign_constrained_probability(patterns, dimension, count)
+    assert ds.undecided_fraction == 0.0
+    assert binomial_test(ds.separable_fraction, trials, expected) > FALSE_ALARM
+    assert binomial_test(ds.separable_fraction, trials, theory.cover_probability(patterns, dimension)) < FALSE_ALARM
+
+
+def test_patterns_of_signs_are_not_in_general_position_with_the_axes():
+    ds = capacity.simulate(dimension=20, load=0.8, constrained=1.0, ensemble="rademacher", trials=1000, seed=10)
+    assert abs(ds.separable_fraction - 0.60) < 0.08
+    assert theory.sign_constrained_probability(16, 20, 20) > 0.75
+
+
+def test_sign_constraints_of_sparse_labels_halve_what_a_threshold_can_store():
+    # Rubin, Abbott and Sompolinsky 2017; at N = 50 published as 2.079(31) patterns per dimension, 1.9565 at infinite N.
+    ds = capacity.stopping_time(dimension=50, bias=True, coding_level=0.1, constrained=1.0, trials=200, seed=11)
+    assert ds.undecided_fraction == 0.0
+    assert abs(ds.stopping_time / 50 - 2.079) < 5.0 * math.hypot(ds.stopping_time_stderr / 50, 0.031)
+
+
 def test_patterns_of_signs_follow_cover_when_they_are_many():
     ds = capacity.simulate(dimension=20, load=2.0, ensemble=["gaussian", "rademacher"], trials=4000, seed=3)
     for fraction in ds.separable_fraction.values:
@@ -119,11 +145,17 @@ def test_stopping_times_are_negative_binomial(dimension, trials, mean, variance)
     assert stats.chisquare(observed, shifted * observed.sum() / shifted.sum()).pvalue < FALSE_ALARM
 
 
-@pytest.mark.parametrize(("bias", "coding_level"), [(False, 0.5), (True, 0.5), (True, 0.2)])
-def test_stopping_times_and_verdicts_are_of_the_same_patterns(bias, coding_level):
-    given = {"dimension": 12, "bias": bias, "coding_level": coding_level, "trials": 200, "seed": 5, "keep_trials": True}
+@pytest.mark.parametrize(
+    ("bias", "coding_level", "constrained"),
+    [(False, 0.5, 0.0), (True, 0.5, 0.0), (True, 0.2, 0.0), (False, 0.5, 0.5), (True, 0.3, 1.0)],
+)
+def test_stopping_times_and_verdicts_are_of_the_same_patterns(bias, coding_level, constrained):
+    given = {
+        "dimension": 12, "bias": bias, "coding_level": coding_level, "constrained": constrained, "trials": 200,
+        "seed": 5, "keep_trials": True,
+    }  # fmt: skip
     times = capacity.stopping_time(**given).stopping_time.values
-    for load in (1.5, 2.0, 2.5, 3.5):
+    for load in (0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 3.5):
         separable = capacity.simulate(load=load, **given).separable_fraction.values
         np.testing.assert_array_equal(separable, times >= round(12 * load))
 
@@ -250,15 +282,15 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
 
 def test_given_data_are_judged_alike_in_plain_python():
     rng = np.random.default_rng(2)
-    for count, size in ((1, 1), (4, 3), (9, 4), (7, 5)):
-        patterns, labels = rng.integers(-2, 3, (count, size)) * 1.0, rng.integers(0, 2, count)
+    plain = cpu.bind(targets.python(np.float64), targets.python(np.float32))
+    for count, size in ((2, 1), (4, 3), (9, 4), (7, 5)):
+        patterns, labels = rng.standard_normal((count, size)), rng.integers(0, 2, count)
         rows = naive.signed(patterns, labels)
         data = cpu.Data(rows, np.empty(count), np.empty(count, int), np.empty(size, int), np.empty((2, size)))
         weights, multipliers, none = np.empty(size), np.empty(count), np.empty((0, 0))
-        plain = cpu.bind(targets.python(np.float64), targets.python(np.float32))
-        answer, bound = plain.judge(
-            data, none, none, cpu.space(count, size, np.zeros(1, np.int64)), weights, multipliers
-        )
+        assert plain.balance(data) == -1
+        space = cpu.space(count, size, np.zeros(1, np.int64))
+        answer, bound = plain.judge(data, data.rows, none, space, weights, multipliers)
         verdict = capacity.separable(patterns, labels)
         assert {solvers.SEPARABLE: "separable", solvers.NOT_SEPARABLE: "not separable"}[answer] == verdict.status
         certificate = weights if answer == solvers.SEPARABLE else multipliers
@@ -352,6 +384,8 @@ def test_dimensions_come_in_the_order_given():
         ({"bias": 1}, "bias: 1 is not allowed: should be a valid boolean"),
         ({"coding_level": 1.5}, "coding_level: 1.5 is not allowed"),
         ({"margin": -0.1}, "margin: -0.1 is not allowed"),
+        ({"constrained": 1.5}, "constrained: 1.5 is not allowed"),
+        ({"constrained": 0.5, "margin": [0.0, 1.0]}, "constrained: 0.5 is not allowed with a margin"),
         ({"trials": 0}, "trials: 0 is not allowed"),
         ({"first_trial": 2**32 - 1, "trials": 2}, "trials: 2 is not allowed"),
         ({"backend": "cuda"}, "backend: 'cuda' is not allowed"),
