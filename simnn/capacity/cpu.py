@@ -8,40 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import dense, solvers
-from simnn.device import normals, philox
+from simnn.capacity import dense, patterns, solvers
+from simnn.capacity.patterns import Draws
 from simnn.device.targets import Target, cpu
-
-HALF = 128
-"""Normals of a set of patterns are drawn in blocks of twice so many, one pattern after the other."""
-
-GAUSSIAN, RADEMACHER = 0, 1
-"""Codes of the ensembles, in the order of `simnn.capacity.model.ENSEMBLES`."""
-
-
-class Law(NamedTuple):
-    """Law of one set of labelled patterns, as the kernels take it.
-
-    Attributes
-    ----------
-    patterns, dimension : int
-        Their numbers.
-    ensemble : int
-        Code of the law of the components.
-    bias : bool
-        Whether there is a threshold.
-    coding_level : float
-        Probability of the label +1.
-    positive : int
-        Number of weights that must be positive: unit vectors, which come before the patterns.
-    """
-
-    patterns: Any
-    dimension: Any
-    ensemble: Any
-    bias: Any
-    coding_level: Any
-    positive: Any = 0
 
 
 class Data(NamedTuple):
@@ -68,24 +37,6 @@ class Data(NamedTuple):
     scratch: Any
 
 
-class Noise(NamedTuple):
-    """Random normals of a set of patterns, one block at a time.
-
-    Attributes
-    ----------
-    words : (4, HALF) uint32 array
-        Random words.
-    normals : (2 * HALF,) float32 array
-        The block.
-    block : (1,) int64 array
-        Its number; -1 before the first.
-    """
-
-    words: Any
-    normals: Any
-    block: Any
-
-
 class Space(NamedTuple):
     """Scratch of one thread, for one set of patterns (see `space`).
 
@@ -97,9 +48,9 @@ class Space(NamedTuple):
         Its transpose.
     norm, label : (P,) array
         Lengths of the rows (to rounding), and labels.
-    noise : Noise
-        Scratch of the random numbers. It comes apart from the rest, because tuples are passed by value: a call with all
-        of the scratch takes as long as drawing a short pattern.
+    draws : Draws
+        Scratch of the random patterns. It comes apart from the rest, because tuples are passed by value: a call with
+        all of the scratch takes as long as drawing a short pattern.
     work : Work
         Scratch of the solvers.
     """
@@ -108,7 +59,7 @@ class Space(NamedTuple):
     columns: Any
     norm: Any
     label: Any
-    noise: Noise
+    draws: Draws
     work: solvers.Work
 
 
@@ -121,29 +72,32 @@ class Kernels(NamedTuple):
     verdicts: Callable[..., Any]
     margins: Callable[..., Any]
     stopping_times: Callable[..., Any]
+    raw: Callable[..., Any]
 
 
-def space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> Space:
+def space(count: int, dimension: int, stop: NDArray[np.int64], draws: Draws | None = None) -> Space:
     """Scratch of one thread.
 
     Parameters
     ----------
-    patterns, dimension : int
+    count, dimension : int
         Largest number of patterns, and number of weights, with the threshold if there is one.
     stop : (1,) int64 array
         Not zero once results are not wanted any more.
+    draws : Draws, optional
+        Scratch of the random patterns.
 
     Returns
     -------
     Space
     """
     return Space(
-        np.zeros((patterns, dimension)),
-        np.zeros((dimension, patterns)),
-        np.zeros(patterns),
-        np.zeros(patterns),
-        Noise(np.zeros((4, HALF), np.uint32), np.zeros(2 * HALF, np.float32), np.zeros(1, np.int64)),
-        solvers.work(patterns, dimension, stop),
+        np.zeros((count, dimension)),
+        np.zeros((dimension, count)),
+        np.zeros(count),
+        np.zeros(count),
+        patterns.draws(dimension) if draws is None else draws,
+        solvers.work(count, dimension, stop),
     )
 
 
@@ -177,66 +131,33 @@ def bind(target: Target, single: Target) -> Kernels:
         It is solved in ``coordinates`` (P, M) of the rows; ``back`` (N, M) turns weights of these into weights of the
         rows, an empty array if they are the rows. The certificate is checked on the rows, and proves the bound.
         ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
-        ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
+        ``verdicts(law, solver, key, first, out, space)``: verdict, steps, and numbers of silent, duplicate and
+        contradictory patterns of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
         ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
         ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
+        ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
     """
-    pairs = normals.bind(single).pairs
-    philox4x32 = philox.bind(target).philox4x32
-    word = target.word
+    begin, components, draw_label = patterns.bind(target, single)
     dot, combine, *_ = dense.bind(target)
     _, nearest, decide, rounding = solvers.bind(target)
-    patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
 
     @target.routine
-    def draw_normals(trial, i, key, noise, row):
-        count, done = row.shape[0], 0
-        while done < count:
-            block, place = (i * count + done) // (2 * HALF), (i * count + done) % (2 * HALF)
-            if noise.block[0] != block:
-                noise.block[0] = block
-                x, y = noise.normals[:HALF], noise.normals[HALF:]
-                pairs(0, HALF, trial, block, patterns_stream, key, noise.words, x, y)
-            part, source = row[done : done + 2 * HALF - place], noise.normals[place:]
-            for k in range(part.shape[0]):
-                part[k] = source[k]
-            done += part.shape[0]
-
-    @target.routine
-    def draw_signs(trial, i, key, row):
-        count = row.shape[0]
-        for first in range(0, count, 128):
-            a, b, c, d = philox4x32(
-                word(first // 128), word(trial), word(i), word(patterns_stream), word(key[0]), word(key[1])
-            )
-            for k in range(min(128, count - first)):
-                bits = a if k < 32 else (b if k < 64 else (c if k < 96 else d))
-                row[first + k] = 1.0 if (bits >> word(k % 32)) & word(1) != word(0) else -1.0
-
-    @target.routine
-    def draw_label(trial, i, coding_level, key):
-        a, b, c, d = philox4x32(word(i // 4), word(trial), word(0), word(labels_stream), word(key[0]), word(key[1]))
-        bits = a if i % 4 == 0 else (b if i % 4 == 1 else (c if i % 4 == 2 else d))
-        return 1.0 if np.float64(bits) < coding_level * 4294967296.0 else -1.0
-
-    @target.routine
-    def draw_row(law, trial, i, plain, key, noise, row):
-        """A pattern times its label; returns its length and the label."""
+    def draw_row(law, trial, i, plain, key, draws, row):
+        """A pattern times its label; returns its length, 0 if it is silent, and the label."""
         label = draw_label(trial, i, law.coding_level, key)
-        components = row[: law.dimension]
-        if law.ensemble == GAUSSIAN:
-            draw_normals(trial, i, key, noise, components)
-        else:
-            draw_signs(trial, i, key, components)
-        total = dot(components, components)
-        scale = label / np.sqrt(total + 1.0 if law.bias and not plain else total)
-        for k in range(components.shape[0]):
-            components[k] *= scale
+        pattern = row[: law.dimension]
+        components(law, trial, i, key, draws, pattern)
+        total = dot(pattern, pattern) + (1.0 if law.bias and not plain else 0.0)
+        scale = label / np.sqrt(total) if total > 0.0 else 0.0
+        for k in range(pattern.shape[0]):
+            pattern[k] *= scale
+        length = 1.0 if total > 0.0 else 0.0
         if law.bias:
             row[law.dimension] = label if plain else scale
-        return np.sqrt(2.0) if law.bias and plain else 1.0, label
+            length = np.sqrt(length + 1.0) if plain else length
+        return length, label
 
     @target.routine
     def transpose(rows, columns, first, last):
@@ -251,8 +172,7 @@ def bind(target: Target, single: Target) -> Kernels:
     def draw(law, trial, first, last, plain, key, space):
         """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
 
-        Constraints ``w_k > 0`` come first: they are patterns, too.
-        Both ensembles have patterns that vanish with probability zero.
+        Constraints ``w_k > 0`` come first: they are patterns, too. Silent patterns stay zero.
         """
         for i in range(first, last):
             row = space.rows[i]
@@ -261,7 +181,7 @@ def bind(target: Target, single: Target) -> Kernels:
                     row[k] = 1.0 if k == i else 0.0
                 space.norm[i], space.label[i] = 1.0, 1.0
             else:
-                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.noise, row)
+                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.draws, row)
         transpose(space.rows, space.columns, first, last)
 
     @target.routine
@@ -365,7 +285,7 @@ def bind(target: Target, single: Target) -> Kernels:
             for k in range(c.shape[1]):
                 unit[k] = source[k] * factor
         transpose(s.rows, s.columns, 0, count)
-        verdict, _ = decide(s.rows, s.columns, s.norm, count, s.work)
+        verdict, _ = decide(s.rows, s.columns, s.norm, count, solvers.AUTO, s.work)
         bound = -1.0
         if verdict == solvers.SEPARABLE:
             for k in range(weights.shape[0]):
@@ -385,14 +305,46 @@ def bind(target: Target, single: Target) -> Kernels:
     def one_nearest(rows, columns, norm, label, feasibility, free, work):
         return nearest(rows, columns, norm, label, rows.shape[0], feasibility, free, work)
 
+    @target.routine
+    def repeats(i, j, law, s):
+        different = 0
+        for k in range(law.dimension):
+            different += 1 if s.rows[i, k] * s.label[i] != s.rows[j, k] * s.label[j] else 0
+        return different == 0
+
+    @target.routine
+    def degenerate(law, s):
+        """Numbers of silent patterns, of those that repeat an earlier one, and that do so with the other label."""
+        silent, duplicate, contradictory = 0, 0, 0
+        if law.ensemble == patterns.GAUSSIAN:
+            return silent, duplicate, contradictory
+        key, total, start = s.work.step[: law.dimension], s.work.mu, law.positive
+        for k in range(law.dimension):
+            key[k] = np.sqrt(k + 2.0)
+        for i in range(start, start + law.patterns):
+            pattern = s.rows[i, : law.dimension]
+            total[i] = dot(pattern, key) * s.label[i]
+            vanishes = dot(pattern, pattern) == 0.0
+            silent += 1 if vanishes else 0
+            same, opposite = False, False
+            # Of one rectified drive nothing is left but its sign.
+            for j in range(start, i if law.ensemble != patterns.RELU or vanishes else start):
+                # Equal patterns have equal sums, to the last bit; others hardly ever.
+                if total[j] == total[i] and repeats(i, j, law, s):
+                    same, opposite = True, opposite or s.label[i] != s.label[j]
+            duplicate += 1 if same else 0
+            contradictory += 1 if opposite else 0
+        return silent, duplicate, contradictory
+
     @target.kernel
-    def verdicts(law, key, first, out, space):
+    def verdicts(law, solver, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
-            s.noise.block[0] = -1
+            begin(law, first + row, key, s.draws)
             count = law.positive + law.patterns
             draw(law, first + row, 0, count, False, key, s)
-            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, count, s.work)
+            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, count, solver, s.work)
+            out[row, 2], out[row, 3], out[row, 4] = degenerate(law, s)
 
     @target.routine
     def two_classes(law, s):
@@ -427,7 +379,7 @@ def bind(target: Target, single: Target) -> Kernels:
     def margins(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
-            s.noise.block[0] = -1
+            begin(law, first + row, key, s.draws)
             draw(law, first + row, 0, law.patterns, True, key, s)
             largest_margin(law, s, out[row])
 
@@ -451,10 +403,11 @@ def bind(target: Target, single: Target) -> Kernels:
         # Counts include constraints, which positive weights meet by themselves.
         least, most = law.positive, law.positive + law.patterns
         low, high, drawn, step = least, most + 1, 0, width
-        probe, s.noise.block[0] = max(least + 1, centre - width), -1
+        probe = max(least + 1, centre - width)
+        begin(law, trial, key, s.draws)
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
-            verdict, _ = decide(s.rows, s.columns, s.norm, probe, s.work)
+            verdict, _ = decide(s.rows, s.columns, s.norm, probe, solvers.AUTO, s.work)
             if verdict == solvers.UNDECIDED:
                 return np.nan
             if verdict == solvers.SEPARABLE:
@@ -482,4 +435,11 @@ def bind(target: Target, single: Target) -> Kernels:
         for row in range(out.shape[0]):
             out[row, 0] = stopping_time(law, centre, width, first + row, key, s)
 
-    return Kernels(balance, judge, one_nearest, verdicts, margins, stopping_times)
+    @target.kernel
+    def raw(law, trial, key, out, labels, draws):
+        begin(law, trial, key, draws)
+        for i in range(law.patterns):
+            components(law, trial, i, key, draws, out[i])
+            labels[i] = draw_label(trial, i, law.coding_level, key)
+
+    return Kernels(balance, judge, one_nearest, verdicts, margins, stopping_times, raw)

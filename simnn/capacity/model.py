@@ -9,12 +9,17 @@ from pydantic import Field
 from simnn import sweeps
 from simnn.sweeps import Integer, Number, Strict
 
-ENSEMBLES = ("gaussian", "rademacher")
-"""Laws of the components of a pattern: standard normal, or +-1 with equal probability."""
+ENSEMBLES = ("gaussian", "rademacher", "relu", "threshold", "winners", "given")
+"""What makes components of drives: nothing, the sign, the positive part, a threshold, a competition; or given data."""
+
+SOLVERS = ("auto", "newton", "nearest")
+"""Finite Newton, with nearest point where it fails; or one of the two alone."""
 
 
 class Experiment(Strict):
     """Random patterns with random labels; every field may be swept.
+
+    Components of a pattern are a code of *drives*: standard normal numbers, one for each component.
 
     Attributes
     ----------
@@ -22,8 +27,18 @@ class Experiment(Strict):
         Components N of a pattern.
     load : float
         Patterns per dimension; their number is the nearest integer to ``load * dimension``.
-    ensemble : {"gaussian", "rademacher"}
-        Law of the patterns.
+    ensemble : {"gaussian", "rademacher", "relu", "threshold", "winners", "given"}
+        What components are: the drives; their signs; their positive parts; 1 where a drive exceeds a threshold, 0
+        elsewhere; 1 for the largest drives of a pattern, 0 for the others; or those of patterns that are given.
+    activity : float
+        Of thresholds, probability that a component is 1; of winners, their fraction: the nearest integer to ``activity
+        * dimension`` of them. Other ensembles do without.
+    correlation : float
+        Of any two drives of a pattern: they share one of the normal numbers they are made of.
+    inputs : int
+        If not zero, drives are random combinations of so many independent inputs, drawn for each set of patterns.
+    claws : int
+        If not zero, a combination has equal weights on so many of the inputs, else random normal weights on all.
     bias : bool
         Whether the unit has a threshold, free as the weights are.
     coding_level : float
@@ -33,15 +48,22 @@ class Experiment(Strict):
     constrained : float
         Fraction of the weights that must be positive; their number is the nearest integer to ``constrained *
         dimension``. Without a margin only.
+    solver : {"auto", "newton", "nearest"}
+        Which solver decides strict separability: finite Newton, with nearest point where it fails, or one alone.
     """
 
     dimension: Annotated[Integer, Field(ge=1, le=2**20)] = 100
     load: Annotated[Number, Field(gt=0.0, le=2.0**20)] = 2.0
-    ensemble: Literal["gaussian", "rademacher"] = "gaussian"
+    ensemble: Literal["gaussian", "rademacher", "relu", "threshold", "winners", "given"] = "gaussian"
+    activity: Annotated[Number, Field(gt=0.0, lt=1.0)] = 0.5
+    correlation: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
+    inputs: Annotated[Integer, Field(ge=0, le=2**20)] = 0
+    claws: Annotated[Integer, Field(ge=0, le=2**20)] = 0
     bias: Annotated[bool, Field(strict=True)] = False
     coding_level: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.5
     margin: Annotated[Number, Field(ge=0.0, le=1e6)] = 0.0
     constrained: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.0
+    solver: Literal["auto", "newton", "nearest"] = "auto"
 
     @property
     def patterns(self) -> int:
@@ -52,6 +74,16 @@ class Experiment(Strict):
     def positive_weights(self) -> int:
         """Number of weights that must be positive."""
         return round(self.constrained * self.dimension)
+
+    @property
+    def winners(self) -> int:
+        """Number of components that are 1, of winners."""
+        return round(self.activity * self.dimension)
+
+    @property
+    def centred(self) -> bool:
+        """Whether components are positive as often as negative; others serve as a threshold to some degree."""
+        return self.ensemble in ("gaussian", "rademacher")
 
 
 class Run(Strict):
@@ -104,13 +136,15 @@ class Sweep:
     run: Run
 
 
-def sweep(parameters: Mapping[str, Any]) -> Sweep:
+def sweep(parameters: Mapping[str, Any], available: int = 0) -> Sweep:
     """Validate parameters and expand their sequences.
 
     Parameters
     ----------
     parameters : mapping
         Fields of `Experiment`, each a scalar or a sequence of scalars, and of `Run`.
+    available : int
+        Number of patterns that are given.
 
     Returns
     -------
@@ -130,17 +164,34 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
     fixed = sweeps.checked(Experiment, {name: value for name, value in given.items() if name not in axes})
     experiments = tuple(fixed.model_copy(update=point) for point in sweeps.points(axes))
     for experiment in experiments:
-        if experiment.patterns == 0:
+        _check_together(experiment)
+        if experiment.ensemble == "given" and experiment.patterns > available:
             raise ValueError(
-                f"load: {experiment.load!r} is not allowed with dimension {experiment.dimension}: that is no pattern"
-            )
-        if experiment.margin > 0.0 and experiment.constrained > 0.0:
-            raise ValueError(
-                f"constrained: {experiment.constrained!r} is not allowed with a margin: only strict separability has it"
+                f"load: {experiment.load!r} is not allowed: that is {experiment.patterns} patterns of {available}"
             )
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
     return Sweep(axes, experiments, run)
+
+
+def _check_together(experiment: Experiment) -> None:
+    """Refuse values that make no sense together."""
+
+    def refuse(name: str, reason: str) -> None:
+        raise ValueError(f"{name}: {getattr(experiment, name)!r} is not allowed {reason}")
+
+    if experiment.patterns == 0:
+        refuse("load", f"with dimension {experiment.dimension}: that is no pattern")
+    if experiment.margin > 0.0 and experiment.constrained > 0.0:
+        refuse("constrained", "with a margin: only strict separability has it")
+    if experiment.ensemble == "winners" and not 0 < experiment.winners < experiment.dimension:
+        refuse("activity", f"with dimension {experiment.dimension}: {experiment.winners} winners make one pattern only")
+    if experiment.inputs > 0 and experiment.correlation > 0.0:
+        refuse("correlation", f"with inputs {experiment.inputs}: combinations of inputs have their own")
+    if experiment.claws > experiment.inputs:
+        refuse("claws", f"with inputs {experiment.inputs}: that is more than there are")
+    if experiment.ensemble == "given" and (experiment.inputs > 0 or experiment.correlation > 0.0):
+        refuse("ensemble", "with correlated drives, or inputs: given patterns have neither")
 
 
 def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:

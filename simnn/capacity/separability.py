@@ -208,17 +208,41 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
 
 
-def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
-    """Patterns, and labels -1 and +1, as float64."""
+def finite_matrix(name: str, values: ArrayLike) -> Array:
+    """Check a matrix that a user gave.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    values : (P, N) array_like
+        What was given.
+
+    Returns
+    -------
+    (P, N) array
+        Float64, in C order.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, not a matrix, or not finite.
+    """
     try:
-        x = np.asarray(patterns, np.float64)
+        x = np.ascontiguousarray(values, np.float64)
     except (TypeError, ValueError):
-        raise ValueError("patterns: not allowed: should be real numbers, as many in each row") from None
-    if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"patterns: shape {x.shape} is not allowed: should be (P, N) with P, N >= 1")
+        raise ValueError(f"{name}: not allowed: should be real numbers, as many in each row") from None
+    if np.ndim(values) != 2 or x.size == 0:
+        raise ValueError(f"{name}: shape {np.shape(values)} is not allowed: should be (P, N) with P, N >= 1")
     if not np.all(np.isfinite(x)):
         row, column = np.argwhere(~np.isfinite(x))[0]
-        raise ValueError(f"patterns: {x[row, column]} at [{row}, {column}] is not allowed: should be finite")
+        raise ValueError(f"{name}: {x[row, column]} at [{row}, {column}] is not allowed: should be finite")
+    return x
+
+
+def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+    """Patterns, and labels -1 and +1, as float64."""
+    x = finite_matrix("patterns", patterns)
     given = np.asarray(labels)
     if given.shape != x.shape[:1]:
         raise ValueError(f"labels: shape {given.shape} is not allowed: should be {x.shape[:1]}, one for each pattern")

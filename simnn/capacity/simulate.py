@@ -1,5 +1,6 @@
-"""``simulate``, ``stopping_time``, ``largest_margin``: validate, run in kernels, return a dataset."""
+"""``simulate``, ``stopping_time``, ``largest_margin``, ``draw``: validate, run in kernels, return a dataset."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -12,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from simnn import sweeps
 from simnn.capacity import model
 from simnn.capacity.model import Experiment, Sweep
+from simnn.capacity.separability import finite_matrix
 
 if TYPE_CHECKING:
     import xarray as xr
 
     Array = NDArray[np.float64]
-    Sampler = Callable[[Experiment, int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
+    Sampler = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
 
 # Bounds of a largest margin that agree to this are one number.
 _GAP = 1e-9
@@ -26,13 +28,39 @@ _SLICE_TASKS = 2**16
 _LONG_NAMES = {
     "dimension": "components of a pattern",
     "load": "patterns per dimension",
-    "ensemble": "law of the patterns",
+    "ensemble": "what components are of their drives",
+    "activity": "fraction of components that are 1",
+    "correlation": "correlation of any two drives of a pattern",
+    "inputs": "inputs that drives are combinations of, 0 for none",
+    "claws": "inputs of each drive, 0 for all",
     "bias": "whether there is a threshold",
     "coding_level": "probability of the label +1",
     "margin": "distance that patterns of length sqrt(dimension) must keep",
     "constrained": "fraction of the weights that must be positive",
+    "solver": "which solver decides",
     "trial": "random set of patterns",
 }
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is given instead of drawn.
+
+    Attributes
+    ----------
+    patterns : (P, N) array or None
+        Patterns, to be taken in random order.
+    factor : (N, inputs) array or None
+        L with ``L L^T`` the covariance of the drives.
+    """
+
+    patterns: "Array | None" = None
+    factor: "Array | None" = None
+
+    @property
+    def matrix(self) -> "Array | None":
+        """The one of the two that is given."""
+        return self.factor if self.patterns is None else self.patterns
 
 
 @dataclass(frozen=True)
@@ -46,8 +74,8 @@ class _Measure:
     columns : dict of str to str
         Long names of its statistics.
     sample : callable
-        ``sample(experiment, trials, key, first_trial, stop)``: statistics of some trials, (trials, columns); NaN where
-        a trial does not have one.
+        ``sample(experiment, data, trials, key, first_trial, stop)``: statistics of some trials, (trials, columns); NaN
+        where a trial does not have one.
     unused : tuple of str
         Parameters of `Experiment` that it does not take.
     most : callable
@@ -69,6 +97,10 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
             {
                 "separable_fraction": "fraction of sets of patterns that are separable",
                 "undecided_fraction": "fraction of sets of patterns without a certified verdict",
+                "steps": "steps of the solver",
+                "silent_fraction": "fraction of the patterns of a set that vanish",
+                "duplicate_fraction": "fraction of the patterns of a set that repeat an earlier one",
+                "contradictory_fraction": "fraction of the patterns of a set that repeat one with the other label",
             },
             _verdicts,
         ),
@@ -81,10 +113,17 @@ def simulate(
     dimension: ArrayLike = 100,
     load: ArrayLike = 2.0,
     ensemble: str | Sequence[str] = "gaussian",
+    activity: ArrayLike = 0.5,
+    correlation: ArrayLike = 0.0,
+    inputs: ArrayLike = 0,
+    claws: ArrayLike = 0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
     margin: ArrayLike = 0.0,
     constrained: ArrayLike = 0.0,
+    solver: str | Sequence[str] = "auto",
+    patterns: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -100,8 +139,20 @@ def simulate(
         Components N of a pattern.
     load : float or sequence of float
         Patterns per dimension; there are ``round(load * dimension)`` of them.
-    ensemble : {"gaussian", "rademacher"} or sequence of them
-        Law of the components: standard normal, or +-1.
+    ensemble : {"gaussian", "rademacher", "relu", "threshold", "winners"} or sequence of them
+        What components are made of *drives*, standard normal numbers, one for each: the drive itself; its sign; its
+        positive part; 1 where it exceeds the threshold of a given ``activity``, else 0; 1 for the largest drives of a
+        pattern (of equal ones the first), else 0.
+    activity : float or sequence of float
+        Probability that a component of ``"threshold"`` is 1, or the fraction of components of ``"winners"`` that are;
+        inside (0, 1).
+    correlation : float or sequence of float
+        Correlation of any two drives of a pattern, which share one normal number; in [0, 1).
+    inputs : int or sequence of int
+        If not zero, drives are combinations of so many independent normal inputs, with random weights that are drawn
+        for each set of patterns: an expansion, if there are fewer inputs than components.
+    claws : int or sequence of int
+        If not zero, each combination has equal weights on so many inputs, else normal weights on all of them.
     bias : bool or sequence of bool
         Whether the unit has a free threshold.
     coding_level : float or sequence of float
@@ -111,6 +162,13 @@ def simulate(
         ``sqrt(dimension)``. Zero asks for strict separability.
     constrained : float or sequence of float
         Fraction of the weights, the first ones, that must be positive, in [0, 1]; without a margin only.
+    solver : {"auto", "newton", "nearest"} or sequence of them
+        Which solver decides strict separability: finite Newton, and nearest point where that fails; or one alone.
+    patterns : (P, N) array_like, optional
+        Patterns to be taken in random order, with random labels, instead of random ones: ``dimension`` and what else
+        makes patterns is then left out, and ``load`` is that of all of them by default.
+    covariance : (N, N) array_like, optional
+        Covariance of the drives; ``dimension`` is then left out.
     trials : int
         Random sets of patterns for each point of the sweep.
     first_trial : int
@@ -129,7 +187,11 @@ def simulate(
     xarray.Dataset
         Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. ``separable_fraction``
         and ``undecided_fraction`` with ``<name>_stderr`` (unless trials are kept): every verdict was certified in
-        float64, and what was not is counted as undecided, never as either.
+        float64, and what was not is counted as undecided, never as either. ``steps`` of the solver. Where patterns are
+        not in general position: ``silent_fraction`` of patterns that vanish, which no weights without a threshold put
+        on either side; ``duplicate_fraction`` of patterns that repeat an earlier one of their set;
+        ``contradictory_fraction`` of patterns that do so with the opposite label, one of which makes a set not
+        separable.
 
     Raises
     ------
@@ -169,7 +231,7 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
                 "undecided_fraction": "fraction of sets of patterns without a certified margin",
             },
             _margins,
-            ("margin", "constrained"),
+            ("margin", "constrained", "solver"),
         ),
     )
 
@@ -180,8 +242,14 @@ def largest_margin(
     dimension: ArrayLike = 100,
     load: ArrayLike = 1.0,
     ensemble: str | Sequence[str] = "gaussian",
+    activity: ArrayLike = 0.5,
+    correlation: ArrayLike = 0.0,
+    inputs: ArrayLike = 0,
+    claws: ArrayLike = 0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
+    patterns: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -193,7 +261,9 @@ def largest_margin(
 
     Parameters
     ----------
-    dimension, load, ensemble, bias, coding_level : float, str, bool or sequence
+    dimension, load, ensemble, activity, correlation, inputs, claws, bias, coding_level : float, str, bool or sequence
+        As in `simulate`.
+    patterns, covariance : array_like, optional
         As in `simulate`.
     trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
         As in `simulate`.
@@ -228,11 +298,6 @@ def largest_margin(
 
 
 def _stopping_time(given: dict[str, Any]) -> "xr.Dataset":
-    levels = np.atleast_1d(given.get("coding_level", 0.5)).tolist()
-    if True in np.atleast_1d(given.get("bias", False)).tolist() and not all(0.0 < level < 1.0 for level in levels):
-        raise ValueError(
-            f"coding_level: {given['coding_level']!r} is not allowed with a threshold: a single class stays separable"
-        )
     return _run(
         given,
         _Measure(
@@ -242,7 +307,7 @@ def _stopping_time(given: dict[str, Any]) -> "xr.Dataset":
                 "undecided_fraction": "fraction of sequences without a certified end",
             },
             _stopping_times,
-            ("load", "margin"),
+            ("load", "margin", "solver"),
             lambda experiment: _range(experiment)[2],
         ),
     )
@@ -253,9 +318,14 @@ def stopping_time(
     *,
     dimension: ArrayLike = 100,
     ensemble: str | Sequence[str] = "gaussian",
+    activity: ArrayLike = 0.5,
+    correlation: ArrayLike = 0.0,
+    inputs: ArrayLike = 0,
+    claws: ArrayLike = 0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
     constrained: ArrayLike = 0.0,
+    covariance: ArrayLike | None = None,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -267,8 +337,10 @@ def stopping_time(
 
     Parameters
     ----------
-    dimension, ensemble, bias, coding_level, constrained : float, str, bool or sequence
+    dimension, ensemble, activity, correlation, inputs, claws, bias, coding_level, constrained : float, str or sequence
         As in `simulate`; the patterns are the same ones.
+    covariance : array_like, optional
+        As in `simulate`.
     trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
         As in `simulate`.
 
@@ -300,54 +372,152 @@ def stopping_time(
     raise NotImplementedError
 
 
+def _draw(given: dict[str, Any]) -> "tuple[Array, Array]":
+    from simnn.capacity import cpu
+
+    parameters = dict(given)
+    trial = parameters.pop("trial", 0)
+    plan, data = _plan(parameters | {"first_trial": trial, "trials": 1})
+    for name, axis in plan.axes.items():
+        raise ValueError(f"{name}: {list(axis)!r} is not allowed: should be a single value")
+    experiment = plan.experiments[0]
+    out, labels = np.empty((experiment.patterns, experiment.dimension)), np.empty(experiment.patterns)
+    space = _space(experiment, data, 1, np.zeros(1, np.int64))
+    cpu.kernels().raw(_law(experiment, data, experiment.patterns), trial, _key(plan), out, labels, space.draws)
+    return out, labels
+
+
+@sweeps.in_order_given(_draw)
+def draw(
+    *,
+    dimension: int = 100,
+    load: float = 2.0,
+    ensemble: str = "gaussian",
+    activity: float = 0.5,
+    correlation: float = 0.0,
+    inputs: int = 0,
+    claws: int = 0,
+    coding_level: float = 0.5,
+    patterns: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
+    trial: int = 0,
+    seed: int = 0,
+) -> "tuple[Array, Array]":
+    """Draw the patterns and labels of one trial of `simulate`.
+
+    Parameters
+    ----------
+    dimension, load, ensemble, activity, correlation, inputs, claws, coding_level : float, int or str
+        As in `simulate`, of a single value.
+    patterns, covariance : array_like, optional
+        As in `simulate`.
+    trial : int
+        Number of the trial.
+    seed : int
+        As in `simulate`.
+
+    Returns
+    -------
+    patterns : (P, N) array
+        Float64; components as they are, not scaled.
+    labels : (P,) array
+        -1.0 or 1.0.
+
+    Raises
+    ------
+    ValueError
+        As `simulate`.
+
+    Examples
+    --------
+    >>> from simnn import capacity
+    >>> x, y = capacity.draw(dimension=20, load=1.5, ensemble="winners", activity=0.1)
+    >>> x.shape, x.sum(axis=1).max(), sorted(set(y.tolist()))
+    ((30, 20), 2.0, [-1.0, 1.0])
+    """
+    raise NotImplementedError
+
+
 # --- samplers ---------------------------------------------------------------------------------------------------
 
 
-def _law(experiment: Experiment, patterns: int) -> Any:
-    from simnn.capacity import cpu
+def _law(experiment: Experiment, data: _Data, count: int) -> Any:
+    from scipy.special import ndtri
 
-    return cpu.Law(
-        patterns,
-        experiment.dimension,
-        model.ENSEMBLES.index(experiment.ensemble),
-        experiment.bias,
-        experiment.coding_level,
-        experiment.positive_weights,
+    from simnn.capacity import patterns as p
+
+    mixed = p.CLAWS if experiment.claws > 0 else p.DENSE if experiment.inputs > 0 else p.INDEPENDENT
+    alone = p.COMMON if experiment.correlation > 0.0 else mixed
+    return p.Law(
+        patterns=count,
+        dimension=experiment.dimension,
+        ensemble=model.ENSEMBLES.index(experiment.ensemble),
+        bias=experiment.bias,
+        coding_level=experiment.coding_level,
+        positive=experiment.positive_weights,
+        source=alone if data.factor is None else p.MATRIX,
+        correlation=experiment.correlation,
+        claws=experiment.claws,
+        level=-float(ndtri(experiment.activity)),
+        winners=experiment.winners,
     )
 
 
+def _space(experiment: Experiment, data: _Data, rows: int, stop: NDArray[np.int64]) -> Any:
+    from simnn.capacity import cpu, patterns
+
+    draws = patterns.draws(experiment.dimension, experiment.inputs, data.matrix)
+    return cpu.space(rows, experiment.dimension + experiment.bias, stop, draws)
+
+
 def _verdicts(
-    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
 ) -> "Array":
     from simnn.capacity import cpu, solvers
 
+    count = experiment.patterns
+    out = np.empty((trials, 5))
+    space = _space(experiment, data, experiment.positive_weights + count, stop)
+    solver = model.SOLVERS.index(experiment.solver)
+    cpu.kernels().verdicts(_law(experiment, data, count), solver, key, first_trial, out, space)
+    separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
     if experiment.margin > 0.0:
-        lower, upper, _ = _bounds(experiment, trials, key, first_trial, stop).T
+        lower, upper, _ = _bounds(experiment, data, trials, key, first_trial, stop).T
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
-    else:
-        out = np.empty((trials, 2))
-        rows = experiment.positive_weights + experiment.patterns
-        space = cpu.space(rows, experiment.dimension + experiment.bias, stop)
-        cpu.kernels().verdicts(_law(experiment, experiment.patterns), key, first_trial, out, space)
-        separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
-    return np.stack([separable, ~(separable | not_separable)], axis=1).astype(np.float64)
+    undecided = ~(separable | not_separable)
+    return np.column_stack([separable, undecided, out[:, 1], out[:, 2:] / count]).astype(np.float64)
 
 
 def _bounds(
-    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
 ) -> "Array":
     from simnn.capacity import cpu
 
     out = np.empty((trials, 3))
-    space = cpu.space(experiment.patterns, experiment.dimension + experiment.bias, stop)
-    cpu.kernels().margins(_law(experiment, experiment.patterns), key, first_trial, out, space)
+    space = _space(experiment, data, experiment.patterns, stop)
+    cpu.kernels().margins(_law(experiment, data, experiment.patterns), key, first_trial, out, space)
     return out
 
 
 def _margins(
-    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
 ) -> "Array":
-    lower, upper, support = _bounds(experiment, trials, key, first_trial, stop).T
+    lower, upper, support = _bounds(experiment, data, trials, key, first_trial, stop).T
     known = upper <= lower + _GAP * (1.0 + lower)
     largest = np.where(np.isfinite(lower), lower, np.nan)
     columns = [largest, support / experiment.patterns, lower > 0.0]
@@ -355,14 +525,19 @@ def _margins(
 
 
 def _stopping_times(
-    experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
 ) -> "Array":
     from simnn.capacity import cpu
 
     centre, width, most = _range(experiment)
     out = np.empty((trials, 1))
-    space = cpu.space(experiment.positive_weights + most, experiment.dimension + experiment.bias, stop)
-    cpu.kernels().stopping_times(_law(experiment, most), centre, width, key, first_trial, out, space)
+    space = _space(experiment, data, experiment.positive_weights + most, stop)
+    cpu.kernels().stopping_times(_law(experiment, data, most), centre, width, key, first_trial, out, space)
     return np.column_stack([out[:, 0], np.isnan(out[:, 0])])
 
 
@@ -370,11 +545,48 @@ def _range(experiment: Experiment) -> tuple[int, int, int]:
     """Where the stopping time is expected, how far it spreads, and where to give up, safely beyond."""
     from simnn.capacity.theory import gardner_capacity
 
-    level = experiment.coding_level if experiment.bias else 0.5
+    level = experiment.coding_level if experiment.bias or not experiment.centred else 0.5
     rare = min(level, 1.0 - level)
-    centre = gardner_capacity(coding_level=level) * (experiment.dimension + experiment.bias)
+    if rare == 0.0:
+        raise ValueError(
+            f"coding_level: {level!r} is not allowed with a threshold, or patterns that serve as one: a single class "
+            "stays separable"
+        )
+    # Drives of a few inputs span no more dimensions than those have.
+    linear = experiment.ensemble == "gaussian" and experiment.inputs > 0
+    rank = min(experiment.dimension, experiment.inputs) if linear else experiment.dimension
+    centre = gardner_capacity(coding_level=level) * (rank + experiment.bias)
     width = 1.2 * np.sqrt(centre * 0.5 / rare)
     return round(centre), int(width) + 1, int(centre + 12.0 * width + 20.0 / rare)
+
+
+# --- data that are given ----------------------------------------------------------------------------------------
+
+
+def _take_data(parameters: dict[str, Any]) -> _Data:
+    """Take arrays out of the parameters, and put in what follows from them."""
+    patterns, covariance = parameters.pop("patterns", None), parameters.pop("covariance", None)
+    if patterns is None and covariance is None:
+        return _Data()
+    name, array = ("patterns", patterns) if covariance is None else ("covariance", covariance)
+    fixed = ("dimension", "ensemble", "inputs", "claws", "correlation", "activity")
+    for other in fixed if name == "patterns" else ("patterns", "dimension", "inputs", "claws", "correlation"):
+        if other in parameters or (other == "patterns" and patterns is not None):
+            raise ValueError(f"{other}: not allowed with {name}, which settles it")
+    array = finite_matrix(name, array)
+    parameters["dimension"] = array.shape[1]
+    if name == "patterns":
+        parameters["ensemble"] = "given"
+        parameters.setdefault("load", len(array) / array.shape[1])
+        return _Data(patterns=array)
+    if array.shape[0] != array.shape[1] or not np.allclose(array, array.T, rtol=1e-9, atol=0.0):
+        raise ValueError(f"covariance: shape {array.shape} is not allowed: should be (N, N), and symmetric")
+    values, vectors = np.linalg.eigh(array)
+    least = len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
+    if values[-1] <= 0.0 or values[0] < -least:
+        raise ValueError(f"covariance: an eigenvalue {values[0]:g} is not allowed: should be positive semidefinite")
+    kept = values > least
+    return _Data(factor=np.ascontiguousarray(vectors[:, kept] * np.sqrt(values[kept])))
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------
@@ -389,6 +601,7 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
         * (
             (e.positive_weights + measure.most(e)) * (2 * e.dimension + 3 * dense.STRIDE)
             + 4 * (e.dimension + dense.STRIDE) ** 2
+            + e.dimension * e.inputs
         )
         for e in plan.experiments
     ]
@@ -405,14 +618,25 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
 def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     parameters = dict(given)
     progress = parameters.pop("progress", None)
-    plan = model.sweep({name: sweeps.plain(name, value) for name, value in parameters.items()})
+    plan, data = _plan(parameters)
+    _check_memory(measure, plan)
+    return _dataset(plan, data, measure, _collect(plan, data, measure, progress))
+
+
+def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
+    data = _take_data(parameters)
+    plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
+    plan = model.sweep(plain, 0 if data.patterns is None else len(data.patterns))
     if plan.run.backend == "cuda":
         raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    _check_memory(measure, plan)
-    return _dataset(plan, measure, _collect(plan, measure, progress))
+    return plan, data
 
 
-def _collect(plan: Sweep, measure: _Measure, progress: bool | None) -> dict[str, "Array"]:
+def _key(plan: Sweep) -> NDArray[np.uint64]:
+    return np.array([plan.run.seed & 0xFFFFFFFF, plan.run.seed >> 32], np.uint64)
+
+
+def _collect(plan: Sweep, data: _Data, measure: _Measure, progress: bool | None) -> dict[str, "Array"]:
     """Statistics as (cells, trials) arrays if trials are kept, else means and ``<name>_stderr``, (cells,)."""
     from simnn.device import moments
     from simnn.device.targets import cpu
@@ -420,7 +644,7 @@ def _collect(plan: Sweep, measure: _Measure, progress: bool | None) -> dict[str,
     from simnn.running import in_slices
 
     cells, trials, columns = len(plan.experiments), plan.run.trials, len(measure.columns)
-    key = np.array([plan.run.seed & 0xFFFFFFFF, plan.run.seed >> 32], np.uint64)
+    key = _key(plan)
 
     def run(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], "Array"]:
         task = np.arange(first, last)
@@ -430,7 +654,7 @@ def _collect(plan: Sweep, measure: _Measure, progress: bool | None) -> dict[str,
         for c in range(int(first) // trials, (int(last) - 1) // trials + 1) if last > first else [0]:
             mine = trial[cell == c]
             start = plan.run.first_trial + (int(mine[0]) if len(mine) else 0)
-            parts.append(measure.sample(plan.experiments[c], len(mine), key, start, stop))
+            parts.append(measure.sample(plan.experiments[c], data, len(mine), key, start, stop))
         return cell, trial, np.concatenate(parts)
 
     kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
@@ -460,7 +684,7 @@ def _collect(plan: Sweep, measure: _Measure, progress: bool | None) -> dict[str,
     }
 
 
-def _dataset(plan: Sweep, measure: _Measure, values: dict[str, "Array"]) -> "xr.Dataset":
+def _dataset(plan: Sweep, data: _Data, measure: _Measure, values: dict[str, "Array"]) -> "xr.Dataset":
     import xarray as xr
 
     coordinates: dict[str, Any] = {name: list(axis) for name, axis in plan.axes.items()}
@@ -479,6 +703,8 @@ def _dataset(plan: Sweep, measure: _Measure, values: dict[str, "Array"]) -> "xr.
         dataset[name].attrs = {"long_name": _LONG_NAMES[name], "units": "1"}
     named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]
     fixed = {name: getattr(plan.experiments[0], name) for name in named}
+    if data.matrix is not None:
+        fixed["matrix"] = f"sha256:{hashlib.sha256(data.matrix.tobytes()).hexdigest()}"
     dataset.attrs = {
         "title": measure.title,
         "parameters": json.dumps(plan.axes | fixed | plan.run.model_dump(), sort_keys=True),

@@ -40,6 +40,9 @@ TOLERANCE = 1e-12
 SEPARABLE, NOT_SEPARABLE, UNDECIDED = 1, 0, -1
 """Verdicts."""
 
+AUTO, NEWTON, NEAREST = 0, 1, 2
+"""Which solver decides, in the order of `simnn.capacity.model.SOLVERS`."""
+
 OPTIMAL = 2
 """What `Solvers.nearest` answers when it has run to the end without a certificate being asked for."""
 
@@ -165,8 +168,8 @@ def bind(target: Target) -> Solvers:
         ``nearest(rows, columns, norm, label, p, feasibility, free, work) -> (verdict, steps, threshold)``: with
         ``feasibility`` it stops at the first certificate; with ``free``, combinations obey ``sum_i lambda_i label_i =
         0``, and rows must end with the label;
-        ``decide(rows, columns, norm, p, work) -> (verdict, steps)``: finite Newton, and nearest point if that fails.
-        The certificate is ``work.w`` or ``work.multiplier``.
+        ``decide(rows, columns, norm, p, solver, work) -> (verdict, steps)``: finite Newton, and nearest point if that
+        fails, or one of them alone. The certificate is ``work.w`` or ``work.multiplier``. A silent pattern has norm 0.
         ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components.
     """
     dot, combine, clear, add_gram, trace, factorise, solve = dense.bind(target)
@@ -462,9 +465,24 @@ def bind(target: Target) -> Solvers:
         return UNDECIDED, 3 * (p + n) + 100, threshold
 
     @target.routine
-    def decide(rows, columns, norm, p, work):
-        verdict, steps = newton(rows, columns, norm, p, work)
-        if verdict == UNDECIDED and work.stop[0] == 0:
+    def silent(norm, p, work):
+        """Whether a pattern vanishes: it is a certificate by itself."""
+        if smallest(norm[:p]) > 0.0:
+            return False
+        missing = True
+        for i in range(p):
+            work.multiplier[i] = 1.0 if missing and norm[i] == 0.0 else 0.0
+            missing = missing and norm[i] > 0.0
+        return True
+
+    @target.routine
+    def decide(rows, columns, norm, p, solver, work):
+        if silent(norm, p, work):
+            return NOT_SEPARABLE, 0
+        verdict, steps = UNDECIDED, 0
+        if solver != NEAREST:
+            verdict, steps = newton(rows, columns, norm, p, work)
+        if solver != NEWTON and verdict == UNDECIDED and work.stop[0] == 0:
             # There are no labels without a free threshold; any array of numbers will do.
             verdict, more, _ = nearest(rows, columns, norm, norm, p, True, False, work)
             steps += more

@@ -36,6 +36,8 @@ PATTERNS = 6
 """Components of a pattern that is to be separated."""
 LABELS = 7
 """Labels of such patterns."""
+WIRING = 8
+"""Matrices that mix inputs into patterns, and other choices that a set of patterns shares."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from simnn import capacity, running
-from simnn.capacity import cpu, dense, model, solvers, theory
+from simnn.capacity import cpu, dense, model, patterns, solvers, theory
 from simnn.device import targets
 from tests.naive import separability as naive
 
@@ -92,13 +92,13 @@ def test_patterns_of_signs_follow_cover_when_they_are_many():
         assert binomial_test(fraction, 4000, 0.5) > FALSE_ALARM
 
 
-@pytest.mark.parametrize("ensemble", model.ENSEMBLES)
+@pytest.mark.parametrize("ensemble", ["gaussian", "rademacher"])
 def test_components_and_labels_have_the_right_law(ensemble):
-    law = cpu.Law(64, 300, model.ENSEMBLES.index(ensemble), False, 0.3)
+    law = patterns.Law(64, 300, model.ENSEMBLES.index(ensemble), False, 0.3)
     space = cpu.space(64, 300, np.zeros(1, np.int64))
     rows, labels = [], []
     for trial in range(40):
-        cpu.kernels().verdicts(law, np.array([5, 0], np.uint64), trial, np.empty((1, 2)), space)
+        cpu.kernels().verdicts(law, solvers.AUTO, np.array([5, 0], np.uint64), trial, np.empty((1, 5)), space)
         rows.append(space.rows * space.label[:, None])
         labels.append(space.label.copy())
     x, y = np.concatenate(rows) * math.sqrt(300.0), np.concatenate(labels)
@@ -120,9 +120,10 @@ def test_components_and_labels_have_the_right_law(ensemble):
 
 def test_verdicts_are_those_of_a_linear_program_on_the_same_patterns():
     space = cpu.space(24, 13, np.zeros(1, np.int64))
-    out = np.empty((1, 2))
+    out = np.empty((1, 5))
     for trial in range(60):
-        cpu.kernels().verdicts(cpu.Law(24, 12, trial % 2, True, 0.4), np.array([6, 0], np.uint64), trial, out, space)
+        law = patterns.Law(24, 12, trial % 2, True, 0.4)
+        cpu.kernels().verdicts(law, solvers.AUTO, np.array([6, 0], np.uint64), trial, out, space)
         assert out[0, 0] == (naive.boxed_margin(space.rows) > 1e-9)
 
 
@@ -185,7 +186,7 @@ def test_margins_are_those_of_gardner_with_the_published_corrections():
 
 def test_margins_of_a_set_are_those_of_the_function_for_given_data():
     for bias in (False, True):
-        law, space = cpu.Law(9, 6, 0, bias, 0.5), cpu.space(9, 6 + bias, np.zeros(1, np.int64))
+        law, space = patterns.Law(9, 6, 0, bias, 0.5), cpu.space(9, 6 + bias, np.zeros(1, np.int64))
         out = np.empty((1, 3))
         for trial in range(30):
             cpu.kernels().margins(law, np.array([8, 0], np.uint64), trial, out, space)
@@ -267,9 +268,9 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
     def run(double, single):
         kernels, key, results = cpu.bind(double, single), np.array([7, 0], np.uint64), []
         for ensemble, bias in ((0, False), (1, True)):
-            law, space = cpu.Law(9, 4, ensemble, bias, 0.5), cpu.space(9, 4 + bias, np.zeros(1, np.int64))
-            verdicts, margins = np.empty((4, 2)), np.empty((4, 3))
-            kernels.verdicts(law, key, 3, verdicts, space)
+            law, space = patterns.Law(9, 4, ensemble, bias, 0.5), cpu.space(9, 4 + bias, np.zeros(1, np.int64))
+            verdicts, margins = np.empty((4, 5)), np.empty((4, 3))
+            kernels.verdicts(law, solvers.AUTO, key, 3, verdicts, space)
             kernels.margins(law, key, 3, margins, space)
             results += [verdicts, margins, space.rows, space.work.multiplier, space.work.gram]
         return results
@@ -342,8 +343,8 @@ def test_work_that_is_not_wanted_stays_undecided():
     space = cpu.space(60, 30, np.ones(1, np.int64))
     columns, norm = np.ascontiguousarray(rows.T), np.linalg.norm(rows, axis=1)
     assert cpu.kernels().nearest(rows, columns, norm, norm, False, False, space.work)[0] == solvers.UNDECIDED
-    out = np.empty((2, 2))
-    cpu.kernels().verdicts(cpu.Law(60, 30, 0, False, 0.5), np.array([1, 0], np.uint64), 0, out, space)
+    out = np.empty((2, 5))
+    cpu.kernels().verdicts(patterns.Law(60, 30), solvers.AUTO, np.array([1, 0], np.uint64), 0, out, space)
     assert np.all(out[:, 0] == solvers.UNDECIDED)
 
 
@@ -380,12 +381,28 @@ def test_dimensions_come_in_the_order_given():
         ({"load": math.nan}, "load: nan is not allowed"),
         ({"load": 0.1, "dimension": 3}, "load: 0.1 is not allowed with dimension 3"),
         ({"load": np.ones((2, 2))}, r"load: shape \(2, 2\) is not allowed: should be a scalar or 1-D"),
-        ({"ensemble": "cauchy"}, "ensemble: 'cauchy' is not allowed: should be 'gaussian' or 'rademacher'"),
+        ({"ensemble": "cauchy"}, "ensemble: 'cauchy' is not allowed: should be 'gaussian', 'rademacher', 'relu'"),
         ({"bias": 1}, "bias: 1 is not allowed: should be a valid boolean"),
         ({"coding_level": 1.5}, "coding_level: 1.5 is not allowed"),
         ({"margin": -0.1}, "margin: -0.1 is not allowed"),
         ({"constrained": 1.5}, "constrained: 1.5 is not allowed"),
         ({"constrained": 0.5, "margin": [0.0, 1.0]}, "constrained: 0.5 is not allowed with a margin"),
+        ({"solver": "simplex"}, "solver: 'simplex' is not allowed: should be 'auto', 'newton' or 'nearest'"),
+        ({"activity": 0.0}, "activity: 0.0 is not allowed"),
+        ({"ensemble": "winners", "activity": 0.01, "dimension": 20}, "activity: 0.01 is not allowed with dimension 20"),
+        ({"correlation": 1.0}, "correlation: 1.0 is not allowed"),
+        ({"correlation": 0.5, "inputs": 5}, "correlation: 0.5 is not allowed with inputs 5"),
+        ({"claws": 6, "inputs": 5}, "claws: 6 is not allowed with inputs 5: that is more than there are"),
+        ({"ensemble": "given"}, "load: 2.0 is not allowed: that is 200 patterns of 0"),
+        ({"patterns": np.eye(3), "load": 2.0}, "load: 2.0 is not allowed: that is 6 patterns of 3"),
+        ({"patterns": np.eye(3), "dimension": 3}, "dimension: not allowed with patterns"),
+        ({"patterns": np.eye(3), "inputs": 3}, "inputs: not allowed with patterns"),
+        ({"patterns": [1.0, 2.0]}, r"patterns: shape \(2,\) is not allowed"),
+        ({"patterns": [[np.nan]]}, r"patterns: nan at \[0, 0\] is not allowed"),
+        ({"patterns": np.eye(3), "covariance": np.eye(3)}, "patterns: not allowed with covariance"),
+        ({"covariance": np.ones((2, 3))}, r"covariance: shape \(2, 3\) is not allowed"),
+        ({"covariance": [[1.0, 2.0], [2.0, 1.0]]}, "covariance: an eigenvalue -1 is not allowed"),
+        ({"covariance": np.eye(3), "correlation": 0.1}, "correlation: not allowed with covariance"),
         ({"trials": 0}, "trials: 0 is not allowed"),
         ({"first_trial": 2**32 - 1, "trials": 2}, "trials: 2 is not allowed"),
         ({"backend": "cuda"}, "backend: 'cuda' is not allowed"),
@@ -398,8 +415,9 @@ def test_bad_parameters_are_refused_in_one_line(given, message):
 
 
 def test_a_class_that_never_ends_is_refused():
-    with pytest.raises(ValueError, match=r"^coding_level: 1.0 is not allowed with a threshold"):
-        capacity.stopping_time(bias=True, coding_level=1.0)
+    for given in ({"bias": True}, {"ensemble": "threshold"}):
+        with pytest.raises(ValueError, match=r"^coding_level: 1.0 is not allowed with a threshold"):
+            capacity.stopping_time(coding_level=1.0, **given)
 
 
 def test_unknown_names_are_refused():
