@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import dense, patterns, solvers
+from simnn.capacity import dense, manifolds, patterns, solvers
+from simnn.capacity.manifolds import Balls
 from simnn.capacity.patterns import Draws
 from simnn.device.targets import Target, cpu
 
@@ -51,6 +52,8 @@ class Space(NamedTuple):
     draws : Draws
         Scratch of the random patterns. It comes apart from the rest, because tuples are passed by value: a call with
         all of the scratch takes as long as drawing a short pattern.
+    balls : Balls
+        Scratch of the balls.
     work : Work
         Scratch of the solvers.
     """
@@ -60,6 +63,7 @@ class Space(NamedTuple):
     norm: Any
     label: Any
     draws: Draws
+    balls: Balls
     work: solvers.Work
 
 
@@ -75,7 +79,9 @@ class Kernels(NamedTuple):
     raw: Callable[..., Any]
 
 
-def space(count: int, dimension: int, stop: NDArray[np.int64], draws: Draws | None = None) -> Space:
+def space(
+    count: int, dimension: int, stop: NDArray[np.int64], draws: Draws | None = None, balls: Balls | None = None
+) -> Space:
     """Scratch of one thread.
 
     Parameters
@@ -84,8 +90,8 @@ def space(count: int, dimension: int, stop: NDArray[np.int64], draws: Draws | No
         Largest number of patterns, and number of weights, with the threshold if there is one.
     stop : (1,) int64 array
         Not zero once results are not wanted any more.
-    draws : Draws, optional
-        Scratch of the random patterns.
+    draws, balls : Draws, Balls, optional
+        Scratch of the random patterns, and of balls around them.
 
     Returns
     -------
@@ -97,6 +103,7 @@ def space(count: int, dimension: int, stop: NDArray[np.int64], draws: Draws | No
         np.zeros(count),
         np.zeros(count),
         patterns.draws(dimension) if draws is None else draws,
+        manifolds.balls(0, 0, dimension) if balls is None else balls,
         solvers.work(count, dimension, stop),
     )
 
@@ -140,6 +147,7 @@ def bind(target: Target, single: Target) -> Kernels:
         ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
     """
     begin, components, draw_label = patterns.bind(target, single)
+    draw_ball, cut, decide_balls = manifolds.bind(target, single)
     dot, combine, *_ = dense.bind(target)
     _, nearest, decide, rounding = solvers.bind(target)
 
@@ -316,7 +324,7 @@ def bind(target: Target, single: Target) -> Kernels:
     def degenerate(law, s):
         """Numbers of silent patterns, of those that repeat an earlier one, and that do so with the other label."""
         silent, duplicate, contradictory = 0, 0, 0
-        if law.ensemble == patterns.GAUSSIAN:
+        if law.ensemble == patterns.GAUSSIAN or law.extent > 0:
             return silent, duplicate, contradictory
         key, total, start = s.work.step[: law.dimension], s.work.mu, law.positive
         for k in range(law.dimension):
@@ -336,14 +344,31 @@ def bind(target: Target, single: Target) -> Kernels:
             contradictory += 1 if opposite else 0
         return silent, duplicate, contradictory
 
+    @target.routine
+    def extend(law, trial, count, drawn, key, s):
+        """Draw patterns, or balls, until there are so many; returns how many there are."""
+        if law.extent == 0:
+            draw(law, trial, drawn, count, False, key, s)
+        else:
+            for i in range(drawn, count):
+                draw_ball(law, trial, i, key, s.draws, s.balls)
+        return max(drawn, count)
+
+    @target.routine
+    def decide_prefix(law, count, solver, s):
+        if law.extent == 0:
+            return decide(s.rows, s.columns, s.norm, count, solver, s.work)
+        return decide_balls(count, s.rows, s.columns, s.norm, solver, s.balls, s.work)
+
     @target.kernel
     def verdicts(law, solver, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
+            s.balls.count[0] = 0
             begin(law, first + row, key, s.draws)
             count = law.positive + law.patterns
-            draw(law, first + row, 0, count, False, key, s)
-            out[row, 0], out[row, 1] = decide(s.rows, s.columns, s.norm, count, solver, s.work)
+            extend(law, first + row, count, 0, key, s)
+            out[row, 0], out[row, 1] = decide_prefix(law, count, solver, s)
             out[row, 2], out[row, 3], out[row, 4] = degenerate(law, s)
 
     @target.routine
@@ -384,14 +409,10 @@ def bind(target: Target, single: Target) -> Kernels:
             largest_margin(law, s, out[row])
 
     @target.routine
-    def extend(law, trial, count, drawn, key, s):
-        """Draw patterns until there are so many; returns how many there are."""
-        draw(law, trial, drawn, count, False, key, s)
-        return max(drawn, count)
-
-    @target.routine
-    def next_fits(i, s):
+    def next_fits(law, i, s):
         """Whether the weights that separate the patterns before it separate one more, beyond rounding."""
+        if law.extent > 0:
+            return not cut(i, s.work.w, s.balls)
         field, length = 0.0, 0.0
         for k in range(s.work.w.shape[0]):
             field += s.work.w[k] * s.rows[i, k]
@@ -404,17 +425,18 @@ def bind(target: Target, single: Target) -> Kernels:
         least, most = law.positive, law.positive + law.patterns
         low, high, drawn, step = least, most + 1, 0, width
         probe = max(least + 1, centre - width)
+        s.balls.count[0] = 0
         begin(law, trial, key, s.draws)
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
-            verdict, _ = decide(s.rows, s.columns, s.norm, probe, solvers.AUTO, s.work)
+            verdict, _ = decide_prefix(law, probe, solvers.AUTO, s)
             if verdict == solvers.UNDECIDED:
                 return np.nan
             if verdict == solvers.SEPARABLE:
                 low = probe
                 while low < most:
                     drawn = extend(law, trial, low + 1, drawn, key, s)
-                    if not next_fits(low, s):
+                    if not next_fits(law, low, s):
                         break
                     low += 1
             else:

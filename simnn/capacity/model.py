@@ -39,6 +39,11 @@ class Experiment(Strict):
         If not zero, drives are random combinations of so many independent inputs, drawn for each set of patterns.
     claws : int
         If not zero, a combination has equal weights on so many of the inputs, else random normal weights on all.
+    extent : int
+        If not zero, there are balls of this dimension instead of patterns: a pattern is the centre of one, and the
+        verdict is on all of its points. Gaussian patterns without a margin or constraints only.
+    radius : float
+        Radius of the balls, over the distance of their centres from the origin.
     bias : bool
         Whether the unit has a threshold, free as the weights are.
     coding_level : float
@@ -59,6 +64,8 @@ class Experiment(Strict):
     correlation: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
     inputs: Annotated[Integer, Field(ge=0, le=2**20)] = 0
     claws: Annotated[Integer, Field(ge=0, le=2**20)] = 0
+    extent: Annotated[Integer, Field(ge=0, le=2**16)] = 0
+    radius: Annotated[Number, Field(ge=0.0, le=1e6)] = 0.0
     bias: Annotated[bool, Field(strict=True)] = False
     coding_level: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.5
     margin: Annotated[Number, Field(ge=0.0, le=1e6)] = 0.0
@@ -190,6 +197,15 @@ def _check_together(experiment: Experiment) -> None:
         refuse("correlation", f"with inputs {experiment.inputs}: combinations of inputs have their own")
     if experiment.claws > experiment.inputs:
         refuse("claws", f"with inputs {experiment.inputs}: that is more than there are")
+    if experiment.extent > 0:
+        if experiment.ensemble != "gaussian":
+            refuse("ensemble", f"with extent {experiment.extent}: balls have normal centres and directions")
+        if experiment.margin > 0.0 or experiment.constrained > 0.0:
+            refuse("extent", "with a margin, or constrained weights: balls have neither")
+        if experiment.extent >= experiment.dimension:
+            refuse("extent", f"with dimension {experiment.dimension}: balls must have fewer dimensions")
+    elif experiment.radius > 0.0:
+        refuse("radius", "with extent 0: patterns are points")
     if experiment.ensemble == "given" and (experiment.inputs > 0 or experiment.correlation > 0.0):
         refuse("ensemble", "with correlated drives, or inputs: given patterns have neither")
 

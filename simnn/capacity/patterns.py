@@ -52,6 +52,10 @@ class Law(NamedTuple):
         Threshold of the code, in standard deviations of a drive.
     winners : int
         Number of components that are 1.
+    extent : int
+        Dimension of the balls that there are instead of patterns, 0 for patterns.
+    radius : float
+        Of the balls, whose centres have length 1.
     """
 
     patterns: Any
@@ -65,6 +69,8 @@ class Law(NamedTuple):
     claws: Any = 0
     level: Any = 0.0
     winners: Any = 0
+    extent: Any = 0
+    radius: Any = 0.0
 
 
 class Draws(NamedTuple):

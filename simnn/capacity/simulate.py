@@ -34,6 +34,8 @@ _LONG_NAMES = {
     "inputs": "inputs that drives are combinations of, 0 for none",
     "claws": "inputs of each drive, 0 for all",
     "bias": "whether there is a threshold",
+    "extent": "dimension of the balls that patterns are, 0 for points",
+    "radius": "radius of the balls over the distance of their centres",
     "coding_level": "probability of the label +1",
     "margin": "distance that patterns of length sqrt(dimension) must keep",
     "constrained": "fraction of the weights that must be positive",
@@ -117,6 +119,8 @@ def simulate(
     correlation: ArrayLike = 0.0,
     inputs: ArrayLike = 0,
     claws: ArrayLike = 0,
+    extent: ArrayLike = 0,
+    radius: ArrayLike = 0.0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
     margin: ArrayLike = 0.0,
@@ -153,6 +157,11 @@ def simulate(
         for each set of patterns: an expansion, if there are fewer inputs than components.
     claws : int or sequence of int
         If not zero, each combination has equal weights on so many inputs, else normal weights on all of them.
+    extent : int or sequence of int
+        If not zero, patterns are balls of this dimension around random centres, in random directions, and are separable
+        if all of their points are: segments, if it is 1. Gaussian patterns without a margin or constraints only.
+    radius : float or sequence of float
+        Radius of the balls over the distance of their centres from the origin.
     bias : bool or sequence of bool
         Whether the unit has a free threshold.
     coding_level : float or sequence of float
@@ -231,7 +240,7 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
                 "undecided_fraction": "fraction of sets of patterns without a certified margin",
             },
             _margins,
-            ("margin", "constrained", "solver"),
+            ("margin", "constrained", "solver", "extent", "radius"),
         ),
     )
 
@@ -322,6 +331,8 @@ def stopping_time(
     correlation: ArrayLike = 0.0,
     inputs: ArrayLike = 0,
     claws: ArrayLike = 0,
+    extent: ArrayLike = 0,
+    radius: ArrayLike = 0.0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
     constrained: ArrayLike = 0.0,
@@ -337,7 +348,7 @@ def stopping_time(
 
     Parameters
     ----------
-    dimension, ensemble, activity, correlation, inputs, claws, bias, coding_level, constrained : float, str or sequence
+    dimension, ensemble, activity, correlation, inputs, claws, extent, radius, bias, coding_level, constrained
         As in `simulate`; the patterns are the same ones.
     covariance : array_like, optional
         As in `simulate`.
@@ -460,14 +471,22 @@ def _law(experiment: Experiment, data: _Data, count: int) -> Any:
         claws=experiment.claws,
         level=-float(ndtri(experiment.activity)),
         winners=experiment.winners,
+        extent=experiment.extent,
+        radius=experiment.radius,
     )
 
 
 def _space(experiment: Experiment, data: _Data, rows: int, stop: NDArray[np.int64]) -> Any:
-    from simnn.capacity import cpu, patterns
+    from simnn.capacity import cpu, manifolds, patterns
 
-    draws = patterns.draws(experiment.dimension, experiment.inputs, data.matrix)
-    return cpu.space(rows, experiment.dimension + experiment.bias, stop, draws)
+    size, draws = (
+        experiment.dimension + experiment.bias,
+        patterns.draws(experiment.dimension, experiment.inputs, data.matrix),
+    )
+    if experiment.extent == 0:
+        return cpu.space(rows, size, stop, draws)
+    balls = manifolds.balls(rows, experiment.extent, size)
+    return cpu.space(len(balls.owner), size, stop, draws, balls)
 
 
 def _verdicts(
@@ -543,7 +562,7 @@ def _stopping_times(
 
 def _range(experiment: Experiment) -> tuple[int, int, int]:
     """Where the stopping time is expected, how far it spreads, and where to give up, safely beyond."""
-    from simnn.capacity.theory import gardner_capacity
+    from simnn.capacity.theory import ball_capacity, gardner_capacity
 
     level = experiment.coding_level if experiment.bias or not experiment.centred else 0.5
     rare = min(level, 1.0 - level)
@@ -555,7 +574,10 @@ def _range(experiment: Experiment) -> tuple[int, int, int]:
     # Drives of a few inputs span no more dimensions than those have.
     linear = experiment.ensemble == "gaussian" and experiment.inputs > 0
     rank = min(experiment.dimension, experiment.inputs) if linear else experiment.dimension
-    centre = gardner_capacity(coding_level=level) * (rank + experiment.bias)
+    points = gardner_capacity(coding_level=level)
+    # Of the capacity of balls with fair labels, 0.5 is that of points.
+    share = 0.5 * ball_capacity(experiment.radius, experiment.extent) if experiment.extent > 0 else 1.0
+    centre = share * points * (rank + experiment.bias)
     width = 1.2 * np.sqrt(centre * 0.5 / rare)
     return round(centre), int(width) + 1, int(centre + 12.0 * width + 20.0 / rare)
 

@@ -221,6 +221,10 @@ SWEEP = {"dimension": [3, 17], "load": [1.5, 2.0], "bias": [False, True]}
 CALLS = {
     "simulate": lambda **given: capacity.simulate(**SWEEP, margin=[0.0, 0.3], **given),
     "largest_margin": lambda **given: capacity.largest_margin(**SWEEP, **given),
+    "winners": lambda **given: capacity.simulate(
+        dimension=[8, 17], ensemble=["relu", "winners"], inputs=[5, 6], claws=[0, 2], activity=0.2, **given
+    ),
+    "balls": lambda **given: capacity.stopping_time(dimension=[7, 17], extent=[1, 3], radius=[0.2, 0.5], **given),
     "stopping_time": lambda **given: capacity.stopping_time(dimension=[3, 17], bias=[False, True], **given),
 }
 
@@ -358,9 +362,10 @@ def test_datasets_describe_themselves(name):
         assert ds[variable].attrs["units"] == "1", variable
         assert ds[variable].attrs["long_name"], variable
     parameters = json.loads(ds.attrs["parameters"])
-    assert parameters["dimension"] == [3, 17]
+    assert parameters["dimension"] == ds.dimension.values.tolist()
     assert ("load" in parameters, "margin" in parameters) == {
-        "simulate": (True, True), "largest_margin": (True, False), "stopping_time": (False, False)
+        "simulate": (True, True), "largest_margin": (True, False), "stopping_time": (False, False),
+        "winners": (True, True), "balls": (False, False),
     }[name]  # fmt: skip
 
 
@@ -392,6 +397,10 @@ def test_dimensions_come_in_the_order_given():
         ({"ensemble": "winners", "activity": 0.01, "dimension": 20}, "activity: 0.01 is not allowed with dimension 20"),
         ({"correlation": 1.0}, "correlation: 1.0 is not allowed"),
         ({"correlation": 0.5, "inputs": 5}, "correlation: 0.5 is not allowed with inputs 5"),
+        ({"extent": 2, "radius": 0.1, "ensemble": "relu"}, "ensemble: 'relu' is not allowed with extent 2"),
+        ({"extent": 2, "margin": 0.1}, "extent: 2 is not allowed with a margin"),
+        ({"extent": 5, "dimension": 5}, "extent: 5 is not allowed with dimension 5"),
+        ({"radius": 0.1}, "radius: 0.1 is not allowed with extent 0: patterns are points"),
         ({"claws": 6, "inputs": 5}, "claws: 6 is not allowed with inputs 5: that is more than there are"),
         ({"ensemble": "given"}, "load: 2.0 is not allowed: that is 200 patterns of 0"),
         ({"patterns": np.eye(3), "load": 2.0}, "load: 2.0 is not allowed: that is 6 patterns of 3"),
