@@ -24,8 +24,8 @@ import numpy as np
 from simnn.capacity import dense, patterns, solvers
 from simnn.device.targets import Target
 
-ROUNDS = 200
-"""Rounds of cutting planes after which a set of balls stays undecided."""
+ROUNDS, _UNDECIDED = 200, 5
+"""Rounds of cutting planes after which a set of balls stays undecided; fewer, if points are what is undecided."""
 
 _POINTS_OF_BALL, _POINTS_OF_DIMENSION = 32, 40
 
@@ -182,12 +182,14 @@ def bind(target: Target, single: Target) -> Manifolds:
 
     @target.routine
     def decide(p, rows, columns, norm, solver, balls, work):
+        left = _UNDECIDED
         for rounds in range(1, ROUNDS + 1):
             count = gather(p, rows, columns, norm, balls)
             verdict, _ = decide_points(rows, columns, norm, count, solver, work)
             if verdict == solvers.NOT_SEPARABLE:
                 return verdict, rounds
-            if work.stop[0] != 0:
+            left -= 1 if verdict == solvers.UNDECIDED else 0
+            if left == 0 or work.stop[0] != 0:
                 return solvers.UNDECIDED, rounds
             # Of an undecided problem, too, the last hyperplane says where to cut.
             before = balls.count[0]
