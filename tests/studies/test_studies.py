@@ -62,6 +62,10 @@ SMALL = {
         "dimension": [15, 30, 60], "coding_level": [0.1, 0.5], "bias": [False, True], "constrained": [0.0, 1.0],
         "trials": 100, "seed": 12,
     },
+    "sign_constraints": {
+        "ensemble": ["gaussian", "rademacher"], "dimension": [12, 40], "constrained": [0.0, 0.5, 1.0],
+        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
+    },
 }  # fmt: skip
 
 
