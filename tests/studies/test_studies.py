@@ -66,6 +66,7 @@ SMALL = {
         "ensemble": ["gaussian", "rademacher"], "dimension": [12, 40], "constrained": [0.0, 0.5, 1.0],
         "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
     },
+    "threshold_functions": {"dimension": [1, 2, 3], "trials": 2, "seed": 14},
 }  # fmt: skip
 
 
