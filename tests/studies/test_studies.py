@@ -67,6 +67,9 @@ SMALL = {
         "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
     },
     "threshold_functions": {"dimension": [1, 2, 3], "trials": 2, "seed": 14},
+    "weight_sharing": {
+        "channels": [2, 4], "positions": [1, 4], "load": [1.0, 1.5, 2.0, 2.5], "trials": 150, "seed": 15,
+    },
 }  # fmt: skip
 
 
