@@ -70,6 +70,10 @@ SMALL = {
     "weight_sharing": {
         "channels": [2, 4], "positions": [1, 4], "load": [1.0, 1.5, 2.0, 2.5], "trials": 150, "seed": 15,
     },
+    "hebbian_storage": {
+        "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
+        "starts": 8, "steps": 100, "trials": 20, "seed": 16,
+    },
 }  # fmt: skip
 
 
