@@ -20,9 +20,9 @@ CAPTION = (
     "Labels that are +1 with probability f. (a) Capacity, patterns per weight: with a free threshold (line: Gardner's "
     "theory at infinite N), half of it if all weights must be positive, and 2 or 1 without a threshold, whatever f. "
     "The asymptote is 1/(2 f |ln f|); 1/(f |ln f|), often quoted, is twice that, and lies near the capacity at f = "
-    "0.01 ... 0.1 by accident. (b) Information, capacity times the entropy of a label, in bits per weight: it falls to"
-    " 1/(2 ln 2), and to half of it (dashed), as f vanishes. (c) Mean largest separable prefix of a sequence, over the"
-    " number of weights (N = {dimension}, and the threshold if there is one), against their inverse, with straight "
+    "0.01 ... 0.1 by accident. (b) Information, capacity times the entropy of a label, in bits per weight: it falls to "
+    "1/(2 ln 2), and to half of it (dashed), as f vanishes. (c) Mean largest separable prefix of a sequence, over the "
+    "number of weights (N = {dimension}, and the threshold if there is one), against their inverse, with straight "
     "fits, over theory. Points of (a, b) are these fits at 1/N = 0. {trials} sequences of Gaussian patterns for each "
     "point, with standard errors; every end of a sequence is certified. Claims: CAP4, A3-40, A0-28."
 )

@@ -24,11 +24,11 @@ CAPTION = (
     "One linear unit with a threshold; every verdict is certified. (a) Labelings of the 2^n vertices of the n-cube, n "
     "= {dimension}, that it separates (points: all 2^(2^n) of them tried), on the number of threshold functions "
     "(line); Cover's count for points in general position (dashed) is a bound, reached for n <= 2 only; dotted: all "
-    "labelings. (b) The sixteen functions of two binary inputs, 1 filled, 0 open, with the line that the solver found:"
-    " XOR and XNOR have none. (c) Fraction of the labelings of m random points in n dimensions that it separates. "
+    "labelings. (b) The sixteen functions of two binary inputs, 1 filled, 0 open, with the line that the solver found: "
+    "XOR and XNOR have none. (c) Fraction of the labelings of m random points in n dimensions that it separates. "
     "Lines: C(m, n + 1)/2^m, exact for every set in general position: n + 1 points are always shattered, n + 2 never, "
-    "so that the VC dimension is n + 1. Points: {trials} Gaussian sets of each size, all labelings of each, which give"
-    " the same number every time: standard errors are zero. Claims: CAP2, A3-18."
+    "so that the VC dimension is n + 1. Points: {trials} Gaussian sets of each size, all labelings of each, which give "
+    "the same number every time: standard errors are zero. Claims: CAP2, A3-18."
 )
 
 _LARGEST = 4  # inputs: five would be 2^32 labelings

@@ -22,10 +22,10 @@ CAPTION = (
     "A linear unit with free weights on C channels of n positions is asked to give all n cyclic shifts of a pattern "
     "one label; Gaussian patterns, random labels, no threshold, {trials} sequences of patterns, C = {channels}, n = "
     "{positions}. (a) Fraction of the sequences whose first P orbits are separable, against P/C. Lines: Cover's "
-    "probability in C dimensions, exact at every C and n, for only weights that are equal at all positions matter. (b)"
-    " Mean number of patterns until they stop being separable: 2 C orbits (solid), whatever n, against 2 C n patterns "
-    "without their shifts (dashed, open). Points are means with standard errors; every verdict is certified, on all C "
-    "n weights. Claims: CAP5, A3-13, A3-46."
+    "probability in C dimensions, exact at every C and n, for only weights that are equal at all positions matter; "
+    "points of different n lie side by side. (b) Mean number of patterns until they stop being separable: 2 C orbits "
+    "(solid), whatever n, against 2 C n patterns without their shifts (dashed, open). Points are means with standard "
+    "errors; every verdict is certified, on all C n weights. Claims: CAP5, A3-13, A3-46."
 )
 
 _COUNTED = 25.0  # Binomial errors are normal where so many of the rarer outcome are expected.
