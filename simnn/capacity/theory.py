@@ -14,6 +14,8 @@ References
    Review X 8, 031003 (2018).
 .. [4] D. J. Amit, K. Y. M. Wong, C. Campbell, "Perceptron learning with sign-constrained weights", Journal of Physics A
    22, 2039 (1989).
+.. [5] D. J. Amit, H. Gutfreund, H. Sompolinsky, "Storing infinite numbers of patterns in a spin-glass model of neural
+   networks", Physical Review Letters 55, 1530 (1985).
 """
 
 import itertools
@@ -372,6 +374,119 @@ def information(coding_level: float) -> float:
     f = _number("coding_level", coding_level, 0.0, 1.0, strict=True)
     entropy = -(f * math.log2(f) + (1.0 - f) * math.log1p(-f) / math.log(2.0))
     return gardner_capacity(coding_level=f) * entropy
+
+
+# --- Hebbian storage --------------------------------------------------------------------------------------------
+
+
+@overload
+def hebbian_error(load: float, dimension: int | None = None) -> float: ...
+@overload
+def hebbian_error(load: ArrayLike, dimension: ArrayLike | None = None) -> float | Array: ...
+def hebbian_error(load: ArrayLike, dimension: ArrayLike | None = None) -> float | Array:
+    """Probability that Hebbian weights ``w = sum_i y_i x_i`` give a stored pattern the wrong label.
+
+    Parameters
+    ----------
+    load : float or array
+        alpha = P / N >= 0.
+    dimension : int or array of int, optional
+        N, for patterns of signs: the field of a pattern is N plus (P - 1) N independent signs, of which a zero counts
+        as half an error; P is the nearest integer to ``load * dimension``, at least 1. By default N is infinite.
+
+    Returns
+    -------
+    float or array
+        ``H(1 / sqrt(alpha))``, H the tail of the normal distribution; exact at every N if ``dimension`` is given.
+
+    References
+    ----------
+    Amit, Gutfreund, Sompolinsky 1985 [5]_ for the noise of the other patterns. It is the error of the first step of a
+    Hopfield network, too.
+    """
+    from scipy.special import betainc, ndtr
+
+    alpha = np.asarray(load, np.float64)
+    if not np.all(np.isfinite(alpha) & (alpha >= 0.0)):
+        raise ValueError(f"load: {load!r} is not allowed: should be numbers >= 0")
+    if dimension is None:
+        with np.errstate(divide="ignore"):
+            values = np.asarray(ndtr(-1.0 / np.sqrt(alpha)), np.float64)
+    else:
+        n = _integers("dimension", dimension, 1)
+        signs = (np.maximum(np.round(alpha * n), 1.0) - 1.0) * n
+
+        def at_most(heads: Array) -> Array:
+            # Probability of so many +1 among the signs, or fewer.
+            inside = heads >= 0.0
+            return np.where(
+                inside, betainc(np.where(inside, signs - heads, 1.0), np.where(inside, heads, 0.0) + 1, 0.5), 0.0
+            )
+
+        # The field is N - signs + 2 heads.
+        values = 0.5 * (at_most(np.floor(0.5 * (signs - n))) + at_most(np.ceil(0.5 * (signs - n)) - 1.0))
+    return float(values) if values.ndim == 0 else values
+
+
+def _retrieval_load(y: float) -> float:
+    """Load at which a Hopfield network recalls with overlap erf(y)."""
+    return 0.5 * (math.erf(y) / y - 2.0 / math.sqrt(math.pi) * math.exp(-y * y)) ** 2
+
+
+def _last_retrieval() -> float:
+    """The y of the largest load."""
+    from scipy.optimize import brentq
+
+    def slope(y: float) -> float:
+        # Of erf(y) / y - 2 exp(-y^2) / sqrt(pi), times y^2.
+        return 2.0 / math.sqrt(math.pi) * math.exp(-y * y) * y * (1.0 + 2.0 * y * y) - math.erf(y)
+
+    return float(brentq(slope, 1.0, 3.0, xtol=1e-14, rtol=1e-14))
+
+
+def hopfield_capacity() -> float:
+    """Largest load at which a Hopfield network recalls its patterns, as N grows.
+
+    Returns
+    -------
+    float
+        0.137906, in the replica-symmetric theory at zero temperature; breaking that symmetry adds less than 0.001.
+
+    References
+    ----------
+    Amit, Gutfreund, Sompolinsky 1985 [5]_.
+    """
+    return _retrieval_load(_last_retrieval())
+
+
+def hopfield_overlap(load: float) -> float:
+    """Overlap of the state that a Hopfield network recalls with the stored pattern, as N grows.
+
+    ``m = erf(y)`` with ``sqrt(2 alpha) = erf(y) / y - 2 exp(-y^2) / sqrt(pi)``, the largest solution.
+
+    Parameters
+    ----------
+    load : float
+        alpha = P / N, in [0, `hopfield_capacity`].
+
+    Returns
+    -------
+    float
+        1 for few patterns, 0.967 at capacity.
+
+    References
+    ----------
+    Amit, Gutfreund, Sompolinsky 1985 [5]_, replica-symmetric, at zero temperature.
+    """
+    from scipy.optimize import brentq
+
+    last = _last_retrieval()
+    alpha = _number("load", load, 0.0, _retrieval_load(last))
+    if alpha == 0.0:
+        return 1.0
+    # erf(y) / y < 1 / y bounds y from above.
+    end = max(1.0 / math.sqrt(2.0 * alpha), last)
+    return math.erf(brentq(lambda y: math.sqrt(_retrieval_load(y)) - math.sqrt(alpha), last, end, xtol=1e-14))
 
 
 # --- manifolds --------------------------------------------------------------------------------------------------

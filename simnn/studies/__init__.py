@@ -161,6 +161,31 @@ def averages(samples: "Mapping[str, tuple[tuple[str, ...], NDArray[np.float64]]]
     return xr.Dataset(variables)
 
 
+def straight_line(
+    x: "NDArray[np.float64]", y: "NDArray[np.float64]", stderr: "NDArray[np.float64]"
+) -> tuple[float, float, float]:
+    """Fit a straight line to independent measurements, each weighted by its standard error.
+
+    Parameters
+    ----------
+    x, y, stderr : (n,) array
+        Abscissa, measurement and its standard error; at least two different x.
+
+    Returns
+    -------
+    intercept : float
+        Value of the line at x = 0.
+    intercept_stderr : float
+        Its standard error.
+    slope : float
+        Of the line.
+    """
+    design = np.stack([np.ones_like(x), x], axis=1) / stderr[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    intercept, slope = covariance @ design.T @ (y / stderr)
+    return float(intercept), float(np.sqrt(covariance[0, 0])), float(slope)
+
+
 def describe(dataset: "xr.Dataset", names: "Mapping[str, str]") -> None:
     """Give every variable and coordinate its long name and unit.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simnn import studies
 from simnn.studies import Claim
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
     for name, values in closed.items():
         label = dataset[name].attrs["long_name"]
         fits = [
-            _line(inverse, *(dataset[key].sel(load=load).values for key in (name, f"{name}_stderr"))) for load in loads
+            studies.straight_line(inverse, *(dataset[key].sel(load=load).values for key in (name, f"{name}_stderr")))
+            for load in loads
         ]
         columns = np.array(fits).T
         for suffix, column, what in (
@@ -80,14 +82,6 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         ):
             variables[f"{name}_{suffix}"] = "load", np.asarray(column), {"long_name": f"{what}: {label}", "units": "1"}
     return dataset.assign(variables)
-
-
-def _line(x: "np.ndarray", y: "np.ndarray", stderr: "np.ndarray") -> tuple[float, float, float]:
-    """Intercept of a weighted straight line, its standard error, and the slope."""
-    design = np.stack([np.ones_like(x), x], axis=1) / stderr[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    intercept, slope = covariance @ design.T @ (y / stderr)
-    return float(intercept), float(np.sqrt(covariance[0, 0])), float(slope)
 
 
 def claims(dataset: "xr.Dataset") -> list[Claim]:

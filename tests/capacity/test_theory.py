@@ -190,6 +190,54 @@ def test_information_per_weight_is_the_table(coding_level, bits):
     assert theory.information(coding_level) > 0.5 / math.log(2.0)
 
 
+# --- Hebbian storage --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("load", "error"), [(0.1, 0.0008), (0.5, 0.0786), (1.0, 0.1587), (2.0, 0.2398)])
+def test_hebbian_errors_are_the_table(load, error):
+    assert theory.hebbian_error(load) == printed(error, 4)
+    assert theory.hebbian_error(load, 10**6) == pytest.approx(theory.hebbian_error(load), rel=1e-4)
+
+
+@pytest.mark.parametrize(("load", "dimension"), [(0.1, 5), (0.5, 10), (1.0, 7), (2.0, 3), (2.0, 50)])
+def test_hebbian_errors_are_exact_at_every_size(load, dimension):
+    signs = (max(round(load * dimension), 1) - 1) * dimension
+    heads = np.arange(signs + 1)
+    law, field = stats.binom.pmf(heads, signs, 0.5), dimension - signs + 2 * heads
+    expected = law[field < 0].sum() + 0.5 * law[field == 0].sum()
+    assert theory.hebbian_error(load, dimension) == pytest.approx(expected, rel=1e-10, abs=1e-15)
+
+
+def test_hebbian_errors_of_arrays():
+    table = theory.hebbian_error([0.0, 0.5, 1.0], np.array([[10], [500]]))
+    assert table.shape == (2, 3)
+    assert table[1, 2] == theory.hebbian_error(1.0, 500)
+    assert theory.hebbian_error(0.0) == 0.0
+    with pytest.raises(ValueError, match=r"^load: -1.0 is not allowed"):
+        theory.hebbian_error(-1.0)
+
+
+def test_the_hopfield_network_has_the_published_capacity():
+    capacity = theory.hopfield_capacity()
+    assert capacity == printed(0.138, 3)
+    assert capacity == pytest.approx(0.137905566, abs=1e-9)
+    assert theory.hopfield_overlap(capacity) == printed(0.967, 3)
+    assert theory.hopfield_overlap(0.0) == 1.0
+    with pytest.raises(ValueError, match=r"^load: 0.14 is not allowed"):
+        theory.hopfield_overlap(0.14)
+
+
+@pytest.mark.parametrize("load", [1e-4, 0.02, 0.1, 0.13, 0.1379])
+def test_overlaps_solve_the_equations_of_the_hopfield_network(load):
+    # As published: m = erf(m / sqrt(2 load r)), r = (1 - C)^-2, C = sqrt(2 / pi load r) exp(-m^2 / 2 load r).
+    overlap = theory.hopfield_overlap(load)
+    noise = load
+    for _ in range(5000):
+        c = math.sqrt(2.0 / (math.pi * noise)) * math.exp(-(overlap**2) / (2.0 * noise))
+        noise = load / (1.0 - c) ** 2
+    assert math.erf(overlap / math.sqrt(2.0 * noise)) == pytest.approx(overlap, abs=1e-9)
+
+
 # --- manifolds --------------------------------------------------------------------------------------------------
 
 RADII = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from simnn import plotting, propagation
-from simnn.studies import Claim, parameters
+from simnn.studies import Claim, parameters, straight_line
 
 SMALL = {
     "phase_diagram": {
@@ -58,6 +58,22 @@ SMALL = {
     },
     "stopping_times": {"ensemble": ["gaussian", "rademacher"], "dimension": [3, 20], "trials": 1000, "seed": 8},
     "gardner_margins": {"dimension": [20, 40, 80], "load": [0.5, 1.0], "trials": 100, "seed": 9},
+    "label_coding": {
+        "dimension": [15, 30, 60], "coding_level": [0.1, 0.5], "bias": [False, True], "constrained": [0.0, 1.0],
+        "trials": 100, "seed": 12,
+    },
+    "sign_constraints": {
+        "ensemble": ["gaussian", "rademacher"], "dimension": [12, 40], "constrained": [0.0, 0.5, 1.0],
+        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
+    },
+    "threshold_functions": {"dimension": [1, 2, 3], "trials": 2, "seed": 14},
+    "weight_sharing": {
+        "channels": [2, 4], "positions": [1, 4], "load": [1.0, 1.5, 2.0, 2.5], "trials": 150, "seed": 15,
+    },
+    "hebbian_storage": {
+        "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
+        "starts": 8, "steps": 100, "trials": 20, "seed": 16,
+    },
 }  # fmt: skip
 
 
@@ -131,6 +147,14 @@ def test_figures_are_the_same_bytes_twice(compared, tmp_path):
         plt.close(figure)
     for suffix in (".png", ".pdf"):
         assert (tmp_path / "a").with_suffix(suffix).read_bytes() == (tmp_path / "b").with_suffix(suffix).read_bytes()
+
+
+def test_a_straight_line_is_weighted_and_knows_its_errors():
+    x, stderr = np.array([0.1, 0.2, 0.4]), np.array([0.1, 0.2, 0.1])
+    np.testing.assert_allclose(straight_line(x, 3.0 - 2.0 * x, stderr)[::2], (3.0, -2.0))
+    fit, covariance = np.polyfit(x, [1.0, 3.0, 2.0], 1, w=1.0 / stderr, cov="unscaled")
+    expected = fit[1], covariance[1, 1] ** 0.5, fit[0]
+    np.testing.assert_allclose(straight_line(x, np.array([1.0, 3.0, 2.0]), stderr), expected)
 
 
 @pytest.mark.parametrize(
