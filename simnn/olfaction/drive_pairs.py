@@ -224,9 +224,8 @@ def sampled_correlations(
         a, b = np.moveaxis(draw(weights, (claws, 2, min(_BLOCK, pairs - first)), generator), 1, 0)
         products = np.zeros((claws + 1, a.shape[1]))
         np.cumsum(a * b, axis=0, out=products[1:])
-        (total_a, sum_a, norm_a), (total_b, sum_b, norm_b) = (
-            _row(one, shift, glomeruli, own, common) for one in (a, b)
-        )
+        total_a, sum_a, norm_a = _row(a, shift, glomeruli, own, common)
+        total_b, sum_b, norm_b = _row(b, shift, glomeruli, own, common)
         dots = own * (products[shared] - shift * (total_a + total_b) + square) + common * sum_a * sum_b
         yield dots / (norm_a * norm_b)
 

@@ -146,9 +146,9 @@ PRESETS: Mapping[str, Circuit] = MappingProxyType(
         "piriform": Circuit(
             glomeruli=1000, kenyon_cells=500000, claws=40, coding_level=0.1, weights="binary", constraint="cells",
             inhibition="none",
-            source="orders of magnitude in the mouse: half a million neurons, Srinivasan, Stevens, bioRxiv 099002 (2017), "
-            "each with inputs from 40 glomeruli or more, Miyamichi et al., Nature 472, 191 (2011), as others quote it; the "
-            "number of glomeruli is rounded; coding level and equal weights are assumed, recurrent inputs left out",
+            source="orders of magnitude in the mouse: half a million neurons, Srinivasan, Stevens, bioRxiv 099002 "
+            "(2017), each with inputs from 40 glomeruli or more, Miyamichi et al., Nature 472, 191 (2011), as quoted "
+            "by others; number of glomeruli rounded; coding level and equal weights assumed, recurrence left out",
         ),
     }
 )  # fmt: skip

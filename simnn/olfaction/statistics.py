@@ -139,8 +139,9 @@ def pair_dimension(codes: ArrayLike, coding_level: ArrayLike | None = None) -> f
 
     With known coding levels, ``s = m - f`` and ``G_uv = s_u.s_v``, it is ``sum G_uu G_vv / sum G_uv^2`` over pairs of
     different odours: odours are independent, so that the sums estimate ``(tr C)^2`` and ``tr C^2``. Without, with
-    squared distances ``D_uv = |m_u - m_v|^2`` averaged over different odours u, v, w, x, it is ``<D_uv D_wx> / (<D_uv^2>
-    - 2 <D_uv D_vw> + <D_uv D_wx>)``, of which the numerator estimates ``4 (tr C)^2`` and the denominator ``4 tr C^2``.
+    squared distances ``D_uv = |m_u - m_v|^2`` averaged over different odours u, v, w, x, it is
+    ``<D_uv D_wx> / (<D_uv^2> - 2 <D_uv D_vw> + <D_uv D_wx>)``, whose numerator estimates ``4 (tr C)^2`` and whose
+    denominator ``4 tr C^2``.
 
     Parameters
     ----------

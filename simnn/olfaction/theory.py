@@ -532,7 +532,7 @@ def dimension(
     Returns
     -------
     float or array
-        Broadcast. One random matrix deviates from it (`matrix_dimension`): by 0.15% at N = 50, M = 2000, K = 7, f = 0.1.
+        Broadcast. Single random matrices (`matrix_dimension`) scatter around it: by 0.13% at N = 50, M = 2000, K = 7.
 
     Raises
     ------
