@@ -8,7 +8,7 @@ level 0.1) in the cerebellum.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, overload
+from typing import Annotated, Literal
 
 from numpy.typing import ArrayLike
 from pydantic import Field, model_validator
@@ -61,10 +61,6 @@ class Circuit(Strict):
         """Number of connections, S = M K."""
         return self.kenyon_cells * self.claws
 
-    @overload
-    def cells(self, claws: int) -> float: ...
-    @overload
-    def cells(self, claws: ArrayLike) -> float | Array: ...
     def cells(self, claws: ArrayLike) -> float | Array:
         """Number of cells with other numbers of claws, under the constraint.
 

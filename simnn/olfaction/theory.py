@@ -47,7 +47,7 @@ _PAIRS = 2**16
 _CLASSES = 64
 """Most kinds of cells, alike in the sum and the sum of squares of integer weights, whose overlaps are counted."""
 
-_COUNTABLE = 2**20
+_COUNTABLE = 2**14
 """Largest sum of squares of integer weights whose overlaps are counted."""
 
 _BLOCK = 2**20
@@ -116,7 +116,8 @@ def output_correlation(input_correlation: ArrayLike, coding_level: ArrayLike) ->
     Returns
     -------
     float or array
-        Broadcast; absolute accuracy 1e-14. Exactly 1 at rho = 1, where r has a cusp: it falls as ``sqrt(1 - rho)``.
+        Broadcast; absolute accuracy 1e-14. Exactly 0 and 1 at rho = 0 and 1; at 1 it has a cusp, where it falls as
+        ``sqrt(1 - rho)``.
 
     References
     ----------
@@ -124,7 +125,8 @@ def output_correlation(input_correlation: ArrayLike, coding_level: ArrayLike) ->
     """
     rho, f = numbers("input_correlation", input_correlation, -1.0, 1.0), _levels(coding_level)
     with np.errstate(divide="ignore"):
-        return same_kind(1.0 - _transfer(np.sqrt((1.0 - rho) / (1.0 + rho)), f))
+        r = 1.0 - _transfer(np.sqrt((1.0 - rho) / (1.0 + rho)), f)
+    return same_kind(np.where(rho == 0.0, 0.0, r))
 
 
 @overload
@@ -226,7 +228,8 @@ def input_noise(amplitude: ArrayLike, convention: Convention = "normalised") -> 
     Parameters
     ----------
     amplitude : float or array
-        Standard deviation eps of the noise in each channel: in [0, 1] if normalised, >= 0 and finite if additive.
+        Standard deviation eps of the noise in each channel: in [0, 1] if normalised, >= 0 and finite if additive. Where
+        noise is given as its share nu of the variance, eps is the root of nu.
     convention : {"normalised", "additive"}
         ``x' = sqrt(1 - eps^2) x + eps eta``, as in [5]_, or ``x' = x + eps eta``, as in [2]_.
 
@@ -440,7 +443,6 @@ class _Curve:
         step, rho = math.pi / self._STEPS, np.sin(angles)
         rho[self._STEPS // 2] = 0.0
         values = np.asarray(output_correlation(rho, coding_level))
-        values[self._STEPS // 2] = 0.0
         # 1 + sin(angle) to its last digit; the slope vanishes with all its derivatives at rho = -1.
         above = 2.0 * np.sin(0.5 * angles + 0.25 * math.pi) ** 2
         squared = float(threshold(coding_level)) ** 2
