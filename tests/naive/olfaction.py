@@ -1,0 +1,63 @@
+"""Random expansions with every matrix in memory, and correlations of codes from the bivariate normal distribution."""
+
+import numpy as np
+from scipy import stats
+
+
+def output_correlation(rho, coding_level):
+    """Correlation of the signs of two Gaussians above the same quantile."""
+    theta = stats.norm.isf(coding_level)
+    both = stats.multivariate_normal.cdf([-theta, -theta], cov=[[1.0, rho], [rho, 1.0]], abseps=1e-13, releps=1e-13)
+    return (both - coding_level**2) / (coding_level * (1.0 - coding_level))
+
+
+def wiring(kenyon_cells, glomeruli, claws, generator, weights=None):
+    """Each row draws its inputs without replacement; ``weights(shape)`` are 1 if not given."""
+    matrix = np.zeros((kenyon_cells, glomeruli))
+    chosen = generator.random(matrix.shape).argsort(axis=1)[:, :claws]
+    shape = (kenyon_cells, claws)
+    np.put_along_axis(matrix, chosen, np.ones(shape) if weights is None else weights(shape), axis=1)
+    return matrix
+
+
+def codes(matrix, odors, coding_level):
+    """Cells that fire: each has the threshold that fits its weights and standard normal inputs."""
+    thresholds = stats.norm.isf(coding_level) * np.sqrt(np.square(matrix).sum(axis=1))
+    return odors @ matrix.T > thresholds
+
+
+def matrix_dimension(matrix, coding_level, inhibition="none", input_correlation=0.0):
+    """Participation ratio of the covariance of the codes, each entry from a correlation of drives."""
+    matrix = matrix - matrix.mean() if inhibition == "balanced" else np.asarray(matrix, float)
+    size = matrix.shape[1]
+    covariance = matrix @ ((1.0 - input_correlation) * np.eye(size) + input_correlation) @ matrix.T
+    deviations = np.sqrt(np.diag(covariance))
+    rho = np.clip(covariance / np.outer(deviations, deviations), -0.999999, 0.999999)
+    output = np.array([[output_correlation(value, coding_level) for value in row] for row in rho])
+    np.fill_diagonal(output, 1.0)
+    return len(matrix) ** 2 / np.square(output).sum()
+
+
+def pair_dimension(x):
+    """Distances of four different odours at a time."""
+    distance = np.square(x[:, None] - x[None]).sum(axis=2)
+    numbers = range(len(x))
+    quadruples = [
+        (a, b, c, d) for a in numbers for b in numbers for c in numbers for d in numbers if len({a, b, c, d}) == 4
+    ]
+    traces = np.mean([distance[a, b] * distance[c, d] for a, b, c, d in quadruples])
+    squares = np.mean([((x[a] - x[b]) @ (x[c] - x[d])) ** 2 for a, b, c, d in quadruples])
+    return traces / squares
+
+
+def hebbian_errors(matrix, coding_level, odors, amplitude, trials, generator):
+    """Fraction of wrong answers to noisy odours, for each set of odours with random labels."""
+    errors = []
+    for _ in range(trials):
+        x = generator.standard_normal((odors, matrix.shape[1]))
+        labels = generator.choice([-1.0, 1.0], odors)
+        noise = generator.standard_normal(x.shape)
+        noisy = np.sqrt(1.0 - amplitude**2) * x + amplitude * noise
+        readout = labels @ (codes(matrix, x, coding_level) - coding_level)
+        errors.append(np.mean((codes(matrix, noisy, coding_level) - coding_level) @ readout * labels < 0.0))
+    return np.array(errors)
