@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from simnn._startup import collector_paused
 
 __version__ = "0.1.0"
-__all__ = ["capacity", "propagation"]
+__all__ = ["capacity", "olfaction", "propagation"]
 
 if TYPE_CHECKING:
-    from simnn import capacity, propagation
+    from simnn import capacity, olfaction, propagation
 
 
 def __getattr__(name: str) -> Any:

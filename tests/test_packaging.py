@@ -29,8 +29,8 @@ def test_versions_agree():
 
 def test_importing_the_package_is_light():
     heavy = "('numba', 'xarray', 'scipy')"
-    program = "import sys, simnn.propagation, simnn.capacity, simnn.olfaction.presets, simnn.olfaction.statistics; "
-    program += f"print([n for n in {heavy} if n in sys.modules])"
+    rooms = "simnn.propagation, simnn.capacity, simnn.olfaction.presets, simnn.olfaction.statistics"
+    program = f"import sys, {rooms}; print([n for n in {heavy} if n in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

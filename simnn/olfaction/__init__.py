@@ -1,17 +1,37 @@
-"""Random expansions of olfactory signals: receptors, sparse codes, what a readout makes of them, and their theory."""
+"""Random-expansion circuits: receptors, projection neurons, Kenyon cells, readout; measured data, and their theory."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from simnn.olfaction.connectome import load_connectome, match
+from simnn.olfaction.odors import load_odors
+from simnn.olfaction.receptors import heterogeneous_gains, layer_statistics, projection_neurons
+from simnn.olfaction.synthetic import synthetic_odors
+
 if TYPE_CHECKING:
-    import simnn.olfaction.presets as presets  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.nulls as nulls  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.presets as presets  # noqa: PLR0402
     import simnn.olfaction.statistics as statistics  # noqa: PLR0402
     import simnn.olfaction.theory as theory  # noqa: PLR0402
 
-__all__ = ["presets", "statistics", "theory"]
+_MODULES = ("nulls", "presets", "statistics", "theory")
+
+__all__ = [
+    "heterogeneous_gains",
+    "layer_statistics",
+    "load_connectome",
+    "load_odors",
+    "match",
+    "nulls",
+    "presets",
+    "projection_neurons",
+    "statistics",
+    "synthetic_odors",
+    "theory",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("presets", "statistics", "theory"):
+    if name in _MODULES:
         return importlib.import_module(f"simnn.olfaction.{name}")
     raise AttributeError(f"module 'simnn.olfaction' has no attribute {name!r}")
