@@ -33,7 +33,7 @@ class Law(NamedTuple):
     coding_level : float
         Probability of the label +1.
     positive : int
-        Number of weights that must be positive: unit vectors, which come before the patterns.
+        Number of weights that must be positive (with a margin, or zero): unit vectors, which come before the patterns.
     """
 
     patterns: Any
@@ -97,6 +97,8 @@ class Space(NamedTuple):
         Its transpose.
     norm, label : (P,) array
         Lengths of the rows (to rounding), and labels.
+    share : (P,) array
+        1 for patterns, 0 for constraints ``w_k >= 0``.
     noise : Noise
         Scratch of the random numbers. It comes apart from the rest, because tuples are passed by value: a call with all
         of the scratch takes as long as drawing a short pattern.
@@ -108,6 +110,7 @@ class Space(NamedTuple):
     columns: Any
     norm: Any
     label: Any
+    share: Any
     noise: Noise
     work: solvers.Work
 
@@ -140,6 +143,7 @@ def space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> Space:
     return Space(
         np.zeros((patterns, dimension)),
         np.zeros((dimension, patterns)),
+        np.zeros(patterns),
         np.zeros(patterns),
         np.zeros(patterns),
         Noise(np.zeros((4, HALF), np.uint32), np.zeros(2 * HALF, np.float32), np.zeros(1, np.int64)),
@@ -176,10 +180,12 @@ def bind(target: Target, single: Target) -> Kernels:
         and write its certificate, for the patterns as given: weights of length 1, or multipliers, the largest 1.
         It is solved in ``coordinates`` (P, M) of the rows; ``back`` (N, M) turns weights of these into weights of the
         rows, an empty array if they are the rows. The certificate is checked on the rows, and proves the bound.
-        ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
+        ``nearest(rows, columns, norm, share, pull, label, feasibility, free, work) -> (verdict, steps, threshold)``: as
+        of `simnn.capacity.solvers`.
         ``verdicts(law, key, first, out, space)``: verdict and steps of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
-        ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
+        ``sqrt(dimension)``, and the numbers of support vectors and of constrained weights that vanish (0 and NaN if
+        nothing separates).
         ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
     """
@@ -187,7 +193,7 @@ def bind(target: Target, single: Target) -> Kernels:
     philox4x32 = philox.bind(target).philox4x32
     word = target.word
     dot, combine, *_ = dense.bind(target)
-    _, nearest, decide, rounding = solvers.bind(target)
+    _, nearest, _, decide, rounding = solvers.bind(target)
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
 
     @target.routine
@@ -382,8 +388,8 @@ def bind(target: Target, single: Target) -> Kernels:
         return (verdict, bound) if bound >= 0.0 else (solvers.UNDECIDED, np.nan)
 
     @target.kernel
-    def one_nearest(rows, columns, norm, label, feasibility, free, work):
-        return nearest(rows, columns, norm, label, rows.shape[0], feasibility, free, work)
+    def one_nearest(rows, columns, norm, share, pull, label, feasibility, free, work):
+        return nearest(rows, columns, norm, share, pull, label, rows.shape[0], feasibility, free, work)
 
     @target.kernel
     def verdicts(law, key, first, out, space):
@@ -397,20 +403,43 @@ def bind(target: Target, single: Target) -> Kernels:
     @target.routine
     def two_classes(law, s):
         total = 0.0
-        for i in range(law.patterns):
+        for i in range(law.positive, law.positive + law.patterns):
             total += s.label[i]
         return abs(total) < law.patterns
 
     @target.routine
+    def constrain(law, s):
+        """Make constraints weak: ``w_k >= 0``, whatever the margin, and without a label."""
+        for i in range(law.positive + law.patterns):
+            s.share[i] = 1.0 if i >= law.positive else 0.0
+            s.label[i] *= s.share[i]
+
+    @target.routine
+    def obey(law, s):
+        """Set weights to zero that rounding left below; fields are summed once more if there are any."""
+        w, some = s.work.w, False
+        for k in range(law.positive):
+            some = some or w[k] < 0.0
+            w[k] = max(w[k], 0.0)
+        if some:
+            combine(w, s.work.order, w.shape[0], s.columns, s.work.mu)
+
+    @target.routine
     def largest_margin(law, s, out):
-        """Lower and upper bound of the largest margin of what was drawn, and the number of support vectors."""
-        w, mu, multiplier = s.work.w, s.work.mu, s.work.multiplier
+        """Lower and upper bound of the largest margin of what was drawn; support vectors; weights that vanish."""
+        w, mu, multiplier, count = s.work.w, s.work.mu, s.work.multiplier, law.positive + law.patterns
+        constrain(law, s)
         if law.bias and not two_classes(law, s):
-            out[0], out[1], out[2] = np.inf, np.inf, np.nan
+            out[0], out[1], out[2], out[3] = np.inf, np.inf, np.nan, np.nan
             return
-        verdict, _, threshold = nearest(s.rows, s.columns, s.norm, s.label, law.patterns, False, law.bias, s.work)
-        smallest, total, support, square = np.inf, 0.0, 0, 0.0
-        for i in range(law.patterns):
+        verdict, _, threshold = nearest(
+            s.rows, s.columns, s.norm, s.share, s.share, s.label, count, False, law.bias, s.work
+        )
+        obey(law, s)
+        smallest, total, support, zero, square = np.inf, 0.0, 0, 0, 0.0
+        for i in range(law.positive):
+            zero += 1 if multiplier[i] > 0.0 else 0
+        for i in range(law.positive, count):
             smallest = min(smallest, mu[i] + (threshold * s.label[i] if law.bias else 0.0))
             total += multiplier[i]
             support += 1 if multiplier[i] > 0.0 else 0
@@ -421,14 +450,14 @@ def bind(target: Target, single: Target) -> Kernels:
         separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
         out[0] = unit * smallest / length if separable else 0.0
         out[1] = unit * length / total if verdict == solvers.OPTIMAL else np.inf
-        out[2] = np.float64(support) if separable else np.nan
+        out[2], out[3] = (np.float64(support), np.float64(zero)) if separable else (np.nan, np.nan)
 
     @target.kernel
     def margins(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
             s.noise.block[0] = -1
-            draw(law, first + row, 0, law.patterns, True, key, s)
+            draw(law, first + row, 0, law.positive + law.patterns, True, key, s)
             largest_margin(law, s, out[row])
 
     @target.routine

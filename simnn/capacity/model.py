@@ -31,8 +31,8 @@ class Experiment(Strict):
     margin : float
         Distance from the hyperplane that all patterns must keep, for patterns of length ``sqrt(dimension)``.
     constrained : float
-        Fraction of the weights that must be positive; their number is the nearest integer to ``constrained *
-        dimension``. Without a margin only.
+        Fraction of the weights that must be positive, or zero if there is a margin; their number is the nearest integer
+        to ``constrained * dimension``.
     """
 
     dimension: Annotated[Integer, Field(ge=1, le=2**20)] = 100
@@ -133,10 +133,6 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         if experiment.patterns == 0:
             raise ValueError(
                 f"load: {experiment.load!r} is not allowed with dimension {experiment.dimension}: that is no pattern"
-            )
-        if experiment.margin > 0.0 and experiment.constrained > 0.0:
-            raise ValueError(
-                f"constrained: {experiment.constrained!r} is not allowed with a margin: only strict separability has it"
             )
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")

@@ -292,7 +292,8 @@ def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
     work = solvers.work(*rows.shape)
     norm = np.sqrt(np.square(rows).sum(axis=1))
     rows = np.ascontiguousarray(rows)
-    answer, _, _ = cpu.kernels().nearest(rows, np.ascontiguousarray(rows.T), norm, y, False, bias, work)
+    columns = np.ascontiguousarray(rows.T)
+    answer, _, _ = cpu.kernels().nearest(rows, columns, norm, work.unit, work.unit, y, False, bias, work)
     weights = work.w[:size] if directions is None else directions @ work.w[:size]
     length = np.sqrt(np.square(weights).sum())
     return work.multiplier if answer == solvers.OPTIMAL else None, weights / max(length, 1e-300)

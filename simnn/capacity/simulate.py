@@ -110,7 +110,7 @@ def simulate(
         Distance from the hyperplane that all patterns must keep, >= 0, for patterns scaled to length
         ``sqrt(dimension)``. Zero asks for strict separability.
     constrained : float or sequence of float
-        Fraction of the weights, the first ones, that must be positive, in [0, 1]; without a margin only.
+        Fraction of the weights, the first ones, that must be positive, in [0, 1]; with a margin they may be zero.
     trials : int
         Random sets of patterns for each point of the sweep.
     first_trial : int
@@ -165,11 +165,12 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
             {
                 "largest_margin": "largest margin for patterns of length sqrt(dimension), 0 if nothing separates",
                 "support_fraction": "fraction of the patterns that lie at the largest margin, of separable sets",
+                "zero_weight_fraction": "fraction of the constrained weights that vanish, of separable sets",
                 "separable_fraction": "fraction of sets of patterns that are separable",
                 "undecided_fraction": "fraction of sets of patterns without a certified margin",
             },
             _margins,
-            ("margin", "constrained"),
+            ("margin",),
         ),
     )
 
@@ -182,6 +183,7 @@ def largest_margin(
     ensemble: str | Sequence[str] = "gaussian",
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
+    constrained: ArrayLike = 0.0,
     trials: int = 100,
     first_trial: int = 0,
     seed: int = 0,
@@ -193,8 +195,8 @@ def largest_margin(
 
     Parameters
     ----------
-    dimension, load, ensemble, bias, coding_level : float, str, bool or sequence
-        As in `simulate`.
+    dimension, load, ensemble, bias, coding_level, constrained : float, str, bool or sequence
+        As in `simulate`; weights that are constrained may be zero.
     trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
         As in `simulate`.
 
@@ -202,9 +204,10 @@ def largest_margin(
     -------
     xarray.Dataset
         Dimensions as in `simulate`. ``largest_margin`` kappa, for patterns scaled to length ``sqrt(dimension)``: 0
-        where nothing separates; ``support_fraction`` of separable sets. Both are NaN, and left out of the mean, where a
-        threshold meets a single class: there is no largest margin. ``separable_fraction``; ``undecided_fraction``, of
-        trials whose lower and upper bound disagree, which count for nothing else.
+        where nothing separates; ``support_fraction`` of the patterns and ``zero_weight_fraction`` of the constrained
+        weights (NaN if there are none), of separable sets. All are NaN, and left out of the mean, where a threshold
+        meets a single class: there is no largest margin. ``separable_fraction``; ``undecided_fraction``, of trials
+        whose lower and upper bound disagree, which count for nothing else.
 
     Raises
     ------
@@ -215,7 +218,8 @@ def largest_margin(
 
     References
     ----------
-    Gardner 1988, see `simnn.capacity.theory.gardner_margin` and `simnn.capacity.theory.support_vector_fraction`.
+    Gardner 1988, see `simnn.capacity.theory.gardner_margin` and `simnn.capacity.theory.support_vector_fraction`. The
+    lower bound of each margin is that of weights that obey all constraints; the upper one follows from the multipliers.
 
     Examples
     --------
@@ -322,7 +326,7 @@ def _verdicts(
     from simnn.capacity import cpu, solvers
 
     if experiment.margin > 0.0:
-        lower, upper, _ = _bounds(experiment, trials, key, first_trial, stop).T
+        lower, upper, *_ = _bounds(experiment, trials, key, first_trial, stop).T
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
     else:
         out = np.empty((trials, 2))
@@ -338,8 +342,9 @@ def _bounds(
 ) -> "Array":
     from simnn.capacity import cpu
 
-    out = np.empty((trials, 3))
-    space = cpu.space(experiment.patterns, experiment.dimension + experiment.bias, stop)
+    out = np.empty((trials, 4))
+    rows = experiment.positive_weights + experiment.patterns
+    space = cpu.space(rows, experiment.dimension + experiment.bias, stop)
     cpu.kernels().margins(_law(experiment, experiment.patterns), key, first_trial, out, space)
     return out
 
@@ -347,10 +352,11 @@ def _bounds(
 def _margins(
     experiment: Experiment, trials: int, key: NDArray[np.uint64], first_trial: int, stop: NDArray[np.int64]
 ) -> "Array":
-    lower, upper, support = _bounds(experiment, trials, key, first_trial, stop).T
+    lower, upper, support, zero = _bounds(experiment, trials, key, first_trial, stop).T
     known = upper <= lower + _GAP * (1.0 + lower)
     largest = np.where(np.isfinite(lower), lower, np.nan)
-    columns = [largest, support / experiment.patterns, lower > 0.0]
+    zero = zero / experiment.positive_weights if experiment.positive_weights > 0 else np.full(trials, np.nan)
+    columns = [largest, support / experiment.patterns, zero, lower > 0.0]
     return np.stack([*(np.where(known, column, np.nan) for column in columns), ~known], axis=1)
 
 

@@ -63,7 +63,7 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
             answers[k], _ = kernels.judge(data, data.rows, none, space, weights[k], multipliers[k])
         else:
             columns = np.ascontiguousarray(rows.T)
-            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, True, False, space.work)
+            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, ones, ones, True, False, space.work)
             weights[k], multipliers[k] = space.work.w, space.work.multiplier
     assert np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
     assert np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
