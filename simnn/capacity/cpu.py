@@ -193,7 +193,7 @@ def bind(target: Target, single: Target) -> Kernels:
     philox4x32 = philox.bind(target).philox4x32
     word = target.word
     dot, combine, *_ = dense.bind(target)
-    _, nearest, _, decide, rounding = solvers.bind(target)
+    _, nearest, _, _, decide, rounding = solvers.bind(target)
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
 
     @target.routine

@@ -210,6 +210,11 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
 
 def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     """Patterns, and labels -1 and +1, as float64."""
+    x = _check_patterns(patterns)
+    return x, _check_labels(labels, len(x))
+
+
+def _check_patterns(patterns: ArrayLike) -> Array:
     try:
         x = np.asarray(patterns, np.float64)
     except (TypeError, ValueError):
@@ -219,21 +224,27 @@ def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     if not np.all(np.isfinite(x)):
         row, column = np.argwhere(~np.isfinite(x))[0]
         raise ValueError(f"patterns: {x[row, column]} at [{row}, {column}] is not allowed: should be finite")
+    return x
+
+
+def _check_labels(labels: ArrayLike, count: int) -> Array:
     given = np.asarray(labels)
-    if given.shape != x.shape[:1]:
-        raise ValueError(f"labels: shape {given.shape} is not allowed: should be {x.shape[:1]}, one for each pattern")
+    if given.shape != (count,):
+        raise ValueError(f"labels: shape {given.shape} is not allowed: should be {(count,)}, one for each pattern")
     values = set(given.tolist())
     if not (values <= {-1, 1} or values <= {0, 1}):
         shown = ", ".join(repr(value) for value in sorted(values, key=str)[:4])
         raise ValueError(f"labels: {shown} is not allowed: should be -1 and +1, or 0 and 1, or False and True")
-    return x, np.where(given == 1, 1.0, -1.0)
+    return np.where(given == 1, 1.0, -1.0)
 
 
-def _check_memory(patterns: int, dimension: int) -> None:
+def _check_memory(patterns: int, dimension: int, threads: int = 1, shared: int = 0) -> None:
+    """Refuse what does not fit; ``shared`` numbers are needed once, besides what each thread has for itself."""
     from simnn.capacity import dense
 
     small = min(patterns, dimension)
-    needed = 8 * (patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (small + dense.STRIDE) ** 2)
+    own = patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (small + dense.STRIDE) ** 2
+    needed = 8 * (threads * own + shared)
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise MemoryError(

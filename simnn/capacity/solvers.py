@@ -115,6 +115,7 @@ class Solvers(NamedTuple):
     newton: Callable[..., Any]
     nearest: Callable[..., Any]
     project: Callable[..., Any]
+    lift: Callable[..., Any]
     decide: Callable[..., Any]
     rounding: Callable[..., Any]
 
@@ -180,6 +181,8 @@ def bind(target: Target) -> Solvers:
         ``project(gram, pull, label, p, free, work) -> (verdict, steps, threshold)``: the same without shares, for rows
         ``label_i x_i`` of which only the products ``x_i.x_j`` are known (with ``free``, plus 1). ``work.mu`` are then
         the products of the solution with the rows;
+        ``lift(height, size, work)``: coefficients ``work.trial`` with which the passive set that either left behind,
+        ``size`` members ``work.index``, combines to something whose product with each member i is ``height[i]``;
         ``decide(rows, columns, norm, p, work) -> (verdict, steps)``: finite Newton, and nearest point if that fails.
         The certificate is ``work.w`` or ``work.multiplier``.
         ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components.
@@ -537,6 +540,13 @@ def bind(target: Target) -> Solvers:
         return nearest_known(gram, gram, pull, work.unit, pull, label, p, False, free, work)
 
     @target.routine
+    def lift(height, size, work):
+        for a in range(size):
+            row = work.triangle[a]
+            work.pulls[a] = (height[work.index[a]] - dot(row[:a], work.pulls[:a])) / row[a]
+        unconstrained(size, False, work)
+
+    @target.routine
     def decide(rows, columns, norm, p, work):
         verdict, steps = newton(rows, columns, norm, p, work)
         if verdict == UNDECIDED and work.stop[0] == 0:
@@ -545,4 +555,4 @@ def bind(target: Target) -> Solvers:
             steps += more
         return verdict, steps
 
-    return Solvers(newton, nearest, project, decide, rounding)
+    return Solvers(newton, nearest, project, lift, decide, rounding)

@@ -36,6 +36,8 @@ PATTERNS = 6
 """Components of a pattern that is to be separated."""
 LABELS = 7
 """Labels of such patterns."""
+PROJECTIONS = 9
+"""Gaussian vectors that are projected on the cone of given patterns; column 1: random labels of these."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""
