@@ -49,6 +49,8 @@ class Space(NamedTuple):
         Its transpose.
     norm, label : (P,) array
         Lengths of the rows (to rounding), and labels.
+    share : (P,) array
+        1 for patterns, 0 for constraints ``w_k >= 0``.
     draws : Draws
         Scratch of the random patterns. It comes apart from the rest, because tuples are passed by value: a call with
         all of the scratch takes as long as drawing a short pattern.
@@ -62,6 +64,7 @@ class Space(NamedTuple):
     columns: Any
     norm: Any
     label: Any
+    share: Any
     draws: Draws
     balls: Balls
     work: solvers.Work
@@ -102,6 +105,7 @@ def space(
         np.zeros((dimension, count)),
         np.zeros(count),
         np.zeros(count),
+        np.zeros(count),
         patterns.draws(dimension) if draws is None else draws,
         manifolds.balls(0, 0, dimension) if balls is None else balls,
         solvers.work(count, dimension, stop),
@@ -137,11 +141,13 @@ def bind(target: Target, single: Target) -> Kernels:
         and write its certificate, for the patterns as given: weights of length 1, or multipliers, the largest 1.
         It is solved in ``coordinates`` (P, M) of the rows; ``back`` (N, M) turns weights of these into weights of the
         rows, an empty array if they are the rows. The certificate is checked on the rows, and proves the bound.
-        ``nearest(rows, columns, norm, label, feasibility, free, work) -> (verdict, steps, threshold)``: likewise.
+        ``nearest(rows, columns, norm, share, pull, label, feasibility, free, work) -> (verdict, steps, threshold)``: as
+        of `simnn.capacity.solvers`.
         ``verdicts(law, solver, key, first, out, space)``: verdict, steps, and numbers of silent, duplicate and
         contradictory patterns of trials first, first + 1, ..., a row of out each.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
-        ``sqrt(dimension)``, and the number of support vectors (0 and NaN if nothing separates).
+        ``sqrt(dimension)``, and the numbers of support vectors and of constrained weights that vanish (0 and NaN if
+        nothing separates).
         ``stopping_times(law, centre, width, key, first, out, space)``: largest separable prefix, NaN if undecided;
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
         ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
@@ -149,7 +155,7 @@ def bind(target: Target, single: Target) -> Kernels:
     begin, components, draw_label = patterns.bind(target, single)
     draw_ball, cut, decide_balls = manifolds.bind(target, single)
     dot, combine, *_ = dense.bind(target)
-    _, nearest, decide, rounding = solvers.bind(target)
+    _, nearest, _, _, decide, rounding = solvers.bind(target)
 
     @target.routine
     def draw_row(law, trial, i, plain, key, draws, row):
@@ -310,8 +316,8 @@ def bind(target: Target, single: Target) -> Kernels:
         return (verdict, bound) if bound >= 0.0 else (solvers.UNDECIDED, np.nan)
 
     @target.kernel
-    def one_nearest(rows, columns, norm, label, feasibility, free, work):
-        return nearest(rows, columns, norm, label, rows.shape[0], feasibility, free, work)
+    def one_nearest(rows, columns, norm, share, pull, label, feasibility, free, work):
+        return nearest(rows, columns, norm, share, pull, label, rows.shape[0], feasibility, free, work)
 
     @target.routine
     def repeats(i, j, law, s):
@@ -374,20 +380,43 @@ def bind(target: Target, single: Target) -> Kernels:
     @target.routine
     def two_classes(law, s):
         total = 0.0
-        for i in range(law.patterns):
+        for i in range(law.positive, law.positive + law.patterns):
             total += s.label[i]
         return abs(total) < law.patterns
 
     @target.routine
+    def constrain(law, s):
+        """Make constraints weak: ``w_k >= 0``, whatever the margin, and without a label."""
+        for i in range(law.positive + law.patterns):
+            s.share[i] = 1.0 if i >= law.positive else 0.0
+            s.label[i] *= s.share[i]
+
+    @target.routine
+    def obey(law, s):
+        """Set weights to zero that rounding left below; fields are summed once more if there are any."""
+        w, some = s.work.w, False
+        for k in range(law.positive):
+            some = some or w[k] < 0.0
+            w[k] = max(w[k], 0.0)
+        if some:
+            combine(w, s.work.order, w.shape[0], s.columns, s.work.mu)
+
+    @target.routine
     def largest_margin(law, s, out):
-        """Lower and upper bound of the largest margin of what was drawn, and the number of support vectors."""
-        w, mu, multiplier = s.work.w, s.work.mu, s.work.multiplier
+        """Lower and upper bound of the largest margin of what was drawn; support vectors; weights that vanish."""
+        w, mu, multiplier, count = s.work.w, s.work.mu, s.work.multiplier, law.positive + law.patterns
+        constrain(law, s)
         if law.bias and not two_classes(law, s):
-            out[0], out[1], out[2] = np.inf, np.inf, np.nan
+            out[0], out[1], out[2], out[3] = np.inf, np.inf, np.nan, np.nan
             return
-        verdict, _, threshold = nearest(s.rows, s.columns, s.norm, s.label, law.patterns, False, law.bias, s.work)
-        smallest, total, support, square = np.inf, 0.0, 0, 0.0
-        for i in range(law.patterns):
+        verdict, _, threshold = nearest(
+            s.rows, s.columns, s.norm, s.share, s.share, s.label, count, False, law.bias, s.work
+        )
+        obey(law, s)
+        smallest, total, support, zero, square = np.inf, 0.0, 0, 0, 0.0
+        for i in range(law.positive):
+            zero += 1 if multiplier[i] > 0.0 else 0
+        for i in range(law.positive, count):
             smallest = min(smallest, mu[i] + (threshold * s.label[i] if law.bias else 0.0))
             total += multiplier[i]
             support += 1 if multiplier[i] > 0.0 else 0
@@ -398,14 +427,14 @@ def bind(target: Target, single: Target) -> Kernels:
         separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
         out[0] = unit * smallest / length if separable else 0.0
         out[1] = unit * length / total if verdict == solvers.OPTIMAL else np.inf
-        out[2] = np.float64(support) if separable else np.nan
+        out[2], out[3] = (np.float64(support), np.float64(zero)) if separable else (np.nan, np.nan)
 
     @target.kernel
     def margins(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
             begin(law, first + row, key, s.draws)
-            draw(law, first + row, 0, law.patterns, True, key, s)
+            draw(law, first + row, 0, law.positive + law.patterns, True, key, s)
             largest_margin(law, s, out[row])
 
     @target.routine

@@ -51,8 +51,8 @@ class Experiment(Strict):
     margin : float
         Distance from the hyperplane that all patterns must keep, for patterns of length ``sqrt(dimension)``.
     constrained : float
-        Fraction of the weights that must be positive; their number is the nearest integer to ``constrained *
-        dimension``. Without a margin only.
+        Fraction of the weights that must be positive, or zero if there is a margin; their number is the nearest integer
+        to ``constrained * dimension``.
     solver : {"auto", "newton", "nearest"}
         Which solver decides strict separability: finite Newton, with nearest point where it fails, or one alone.
     """
@@ -189,8 +189,6 @@ def _check_together(experiment: Experiment) -> None:
 
     if experiment.patterns == 0:
         refuse("load", f"with dimension {experiment.dimension}: that is no pattern")
-    if experiment.margin > 0.0 and experiment.constrained > 0.0:
-        refuse("constrained", "with a margin: only strict separability has it")
     if experiment.ensemble == "winners" and not 0 < experiment.winners < experiment.dimension:
         refuse("activity", f"with dimension {experiment.dimension}: {experiment.winners} winners make one pattern only")
     if experiment.inputs > 0 and experiment.correlation > 0.0:

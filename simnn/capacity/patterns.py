@@ -41,7 +41,7 @@ class Law(NamedTuple):
     coding_level : float
         Probability of the label +1.
     positive : int
-        Number of weights that must be positive: unit vectors, which come before the patterns.
+        Number of weights that must be positive (with a margin, or zero): unit vectors, which come before the patterns.
     source : int
         Where drives come from.
     correlation : float

@@ -1,12 +1,13 @@
 """Is a set of labelled patterns linearly separable, and by how much? Answers for given data, each with its proof."""
 
-import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from simnn.capacity.given import check_memory, finite_matrix, signs
 
 if TYPE_CHECKING:
     from simnn.capacity.cpu import Data, Space
@@ -89,9 +90,10 @@ def separable(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Ver
     """
     from simnn.capacity import cpu
 
-    x, y = _check(patterns, labels)
+    x = finite_matrix("patterns", patterns)
+    y = signs(labels, len(x))
     count, size = len(x), x.shape[1] + bias
-    _check_memory(count, size)
+    check_memory(count, size)
     rows = np.empty((count, size))
     np.multiply(x, y[:, None], out=rows[:, : x.shape[1]])
     rows[:, x.shape[1] :] = y[:, None]
@@ -179,8 +181,9 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     >>> best.margin, best.weights.round(6).tolist(), best.support.tolist()
     (1.0, [1.0, 0.0], [0, 1])
     """
-    x, y = _check(patterns, labels)
-    _check_memory(len(x), x.shape[1] + bias)
+    x = finite_matrix("patterns", patterns)
+    y = signs(labels, len(x))
+    check_memory(len(x), x.shape[1] + bias)
     if bias and abs(y.sum()) == len(y):
         return Margin("separable", np.inf, np.inf, np.zeros(x.shape[1]), float(y[0]), np.zeros(0, np.intp))
     multipliers, weights = _nearest(x, y, bias)
@@ -206,64 +209,6 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
         return Margin("separable", distance, max(distance, bound), weights, threshold, nothing)
     known = verdict.status == "not separable"
     return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
-
-
-def finite_matrix(name: str, values: ArrayLike) -> Array:
-    """Check a matrix that a user gave.
-
-    Parameters
-    ----------
-    name : str
-        Of the parameter.
-    values : (P, N) array_like
-        What was given.
-
-    Returns
-    -------
-    (P, N) array
-        Float64, in C order.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, not a matrix, or not finite.
-    """
-    try:
-        x = np.ascontiguousarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: not allowed: should be real numbers, as many in each row") from None
-    if np.ndim(values) != 2 or x.size == 0:
-        raise ValueError(f"{name}: shape {np.shape(values)} is not allowed: should be (P, N) with P, N >= 1")
-    if not np.all(np.isfinite(x)):
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise ValueError(f"{name}: {x[row, column]} at [{row}, {column}] is not allowed: should be finite")
-    return x
-
-
-def _check(patterns: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
-    """Patterns, and labels -1 and +1, as float64."""
-    x = finite_matrix("patterns", patterns)
-    given = np.asarray(labels)
-    if given.shape != x.shape[:1]:
-        raise ValueError(f"labels: shape {given.shape} is not allowed: should be {x.shape[:1]}, one for each pattern")
-    values = set(given.tolist())
-    if not (values <= {-1, 1} or values <= {0, 1}):
-        shown = ", ".join(repr(value) for value in sorted(values, key=str)[:4])
-        raise ValueError(f"labels: {shown} is not allowed: should be -1 and +1, or 0 and 1, or False and True")
-    return x, np.where(given == 1, 1.0, -1.0)
-
-
-def _check_memory(patterns: int, dimension: int) -> None:
-    from simnn.capacity import dense
-
-    small = min(patterns, dimension)
-    needed = 8 * (patterns * (7 * dimension + 3 * dense.STRIDE) + 5 * (small + dense.STRIDE) ** 2)
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > available:
-        raise MemoryError(
-            f"{patterns} patterns in {dimension} dimensions need about {needed / 2**30:.1f} GiB and this machine has "
-            f"{available / 2**30:.1f} GiB"
-        )
 
 
 def _decide(data: "Data", coordinates: Array, back: Array) -> Verdict:
@@ -316,7 +261,8 @@ def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
     work = solvers.work(*rows.shape)
     norm = np.sqrt(np.square(rows).sum(axis=1))
     rows = np.ascontiguousarray(rows)
-    answer, _, _ = cpu.kernels().nearest(rows, np.ascontiguousarray(rows.T), norm, y, False, bias, work)
+    columns = np.ascontiguousarray(rows.T)
+    answer, _, _ = cpu.kernels().nearest(rows, columns, norm, work.unit, work.unit, y, False, bias, work)
     weights = work.w[:size] if directions is None else directions @ work.w[:size]
     length = np.sqrt(np.square(weights).sum())
     return work.multiplier if answer == solvers.OPTIMAL else None, weights / max(length, 1e-300)

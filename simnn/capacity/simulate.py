@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from simnn import sweeps
 from simnn.capacity import model
+from simnn.capacity.given import finite_matrix
 from simnn.capacity.model import Experiment, Sweep
-from simnn.capacity.separability import finite_matrix
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -170,7 +170,7 @@ def simulate(
         Distance from the hyperplane that all patterns must keep, >= 0, for patterns scaled to length
         ``sqrt(dimension)``. Zero asks for strict separability.
     constrained : float or sequence of float
-        Fraction of the weights, the first ones, that must be positive, in [0, 1]; without a margin only.
+        Fraction of the weights, the first ones, that must be positive, in [0, 1]; with a margin they may be zero.
     solver : {"auto", "newton", "nearest"} or sequence of them
         Which solver decides strict separability: finite Newton, and nearest point where that fails; or one alone.
     patterns : (P, N) array_like, optional
@@ -236,11 +236,12 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
             {
                 "largest_margin": "largest margin for patterns of length sqrt(dimension), 0 if nothing separates",
                 "support_fraction": "fraction of the patterns that lie at the largest margin, of separable sets",
+                "zero_weight_fraction": "fraction of the constrained weights that vanish, of separable sets",
                 "separable_fraction": "fraction of sets of patterns that are separable",
                 "undecided_fraction": "fraction of sets of patterns without a certified margin",
             },
             _margins,
-            ("margin", "constrained", "solver", "extent", "radius"),
+            ("margin", "solver", "extent", "radius"),
         ),
     )
 
@@ -257,6 +258,7 @@ def largest_margin(
     claws: ArrayLike = 0,
     bias: bool | Sequence[bool] = False,
     coding_level: ArrayLike = 0.5,
+    constrained: ArrayLike = 0.0,
     patterns: ArrayLike | None = None,
     covariance: ArrayLike | None = None,
     trials: int = 100,
@@ -270,8 +272,8 @@ def largest_margin(
 
     Parameters
     ----------
-    dimension, load, ensemble, activity, correlation, inputs, claws, bias, coding_level : float, str, bool or sequence
-        As in `simulate`.
+    dimension, load, ensemble, activity, correlation, inputs, claws, bias, coding_level, constrained
+        As in `simulate`; weights that are constrained may be zero.
     patterns, covariance : array_like, optional
         As in `simulate`.
     trials, first_trial, seed, backend, keep_trials, progress : int, str, bool
@@ -281,9 +283,10 @@ def largest_margin(
     -------
     xarray.Dataset
         Dimensions as in `simulate`. ``largest_margin`` kappa, for patterns scaled to length ``sqrt(dimension)``: 0
-        where nothing separates; ``support_fraction`` of separable sets. Both are NaN, and left out of the mean, where a
-        threshold meets a single class: there is no largest margin. ``separable_fraction``; ``undecided_fraction``, of
-        trials whose lower and upper bound disagree, which count for nothing else.
+        where nothing separates; ``support_fraction`` of the patterns and ``zero_weight_fraction`` of the constrained
+        weights (NaN if there are none), of separable sets. All are NaN, and left out of the mean, where a threshold
+        meets a single class: there is no largest margin. ``separable_fraction``; ``undecided_fraction``, of trials
+        whose lower and upper bound disagree, which count for nothing else.
 
     Raises
     ------
@@ -294,7 +297,8 @@ def largest_margin(
 
     References
     ----------
-    Gardner 1988, see `simnn.capacity.theory.gardner_margin` and `simnn.capacity.theory.support_vector_fraction`.
+    Gardner 1988, see `simnn.capacity.theory.gardner_margin` and `simnn.capacity.theory.support_vector_fraction`. The
+    lower bound of each margin is that of weights that obey all constraints; the upper one follows from the multipliers.
 
     Examples
     --------
@@ -506,7 +510,7 @@ def _verdicts(
     cpu.kernels().verdicts(_law(experiment, data, count), solver, key, first_trial, out, space)
     separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
     if experiment.margin > 0.0:
-        lower, upper, _ = _bounds(experiment, data, trials, key, first_trial, stop).T
+        lower, upper, *_ = _bounds(experiment, data, trials, key, first_trial, stop).T
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
     undecided = ~(separable | not_separable)
     return np.column_stack([separable, undecided, out[:, 1], out[:, 2:] / count]).astype(np.float64)
@@ -522,8 +526,8 @@ def _bounds(
 ) -> "Array":
     from simnn.capacity import cpu
 
-    out = np.empty((trials, 3))
-    space = _space(experiment, data, experiment.patterns, stop)
+    out = np.empty((trials, 4))
+    space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
     cpu.kernels().margins(_law(experiment, data, experiment.patterns), key, first_trial, out, space)
     return out
 
@@ -536,10 +540,11 @@ def _margins(
     first_trial: int,
     stop: NDArray[np.int64],
 ) -> "Array":
-    lower, upper, support = _bounds(experiment, data, trials, key, first_trial, stop).T
+    lower, upper, support, zero = _bounds(experiment, data, trials, key, first_trial, stop).T
     known = upper <= lower + _GAP * (1.0 + lower)
     largest = np.where(np.isfinite(lower), lower, np.nan)
-    columns = [largest, support / experiment.patterns, lower > 0.0]
+    zero = zero / experiment.positive_weights if experiment.positive_weights > 0 else np.full(trials, np.nan)
+    columns = [largest, support / experiment.patterns, zero, lower > 0.0]
     return np.stack([*(np.where(known, column, np.nan) for column in columns), ~known], axis=1)
 
 

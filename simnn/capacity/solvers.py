@@ -10,9 +10,16 @@ zero. Whichever a solver finds is its certificate, and is checked in floating po
 
 *Finite Newton* minimises the squared hinge ``1/2 sum_i max(0, 1 - z_i.w)^2``. It is convex and piecewise quadratic;
 Newton steps with exact line search reach the minimum after finitely many of them, and there the positive parts of
-``1 - z_i.w`` are lambda. *Nearest point* finds the point of the convex hull of the z_i that is nearest to the origin,
-by the active sets of Wolfe, written as non-negative least squares: ``min |sum_i lambda_i z_i|^2 + (1 - sum_i
-lambda_i)^2``. Left to run to the end it gives the largest margin.
+``1 - z_i.w`` are lambda. *Active sets* solve non-negative least squares, with numbers s_i (shares) and b_i (pulls):
+
+    min over lambda >= 0 of  1/2 |sum_i lambda_i z_i|^2 + 1/2 (sum_i s_i lambda_i)^2 - sum_i b_i lambda_i,
+
+if wanted with ``sum_i lambda_i y_i = 0``, whose multiplier is a free threshold. Three problems have this form:
+
+- s = b = 1: the point of the convex hull of the z_i that is nearest to the origin (Wolfe). Left to run to the end it
+  gives the largest margin.
+- The same with some s = b = 0: the rays along these z_i are added to the hull, and weights obey ``z_i.w >= 0`` there.
+- s = 0, ``b_i = z_i.t``: the point nearest to t of the cone that the z_i span.
 
 References
 ----------
@@ -60,11 +67,13 @@ class Work(NamedTuple):
     w, step, right, residual : (N,) array
         Weights, Newton point, right side of its equations, combination of patterns.
     mu, forward : (P,) array
-        Fields ``z_i.w`` of the weights and of the Newton point.
+        Fields ``z_i.w`` of the weights and of the Newton point, or by how much they exceed what a member would have.
     multiplier : (P,) array
         lambda; the certificate of verdict 0.
     active : (P,) int8 array
         Patterns with ``z_i.w < 1``, or members of the passive set.
+    unit : (P,) array
+        Ones: shares and pulls of the hull.
     index, order : (P or N,) int64 array
         Scratch, and 0, 1, 2, ...
     sign : (P,) array
@@ -73,7 +82,7 @@ class Work(NamedTuple):
         Sum over active patterns and its factor, as of `simnn.capacity.dense.symmetric`.
     triangle : (K, K) array
         Lower factor of the passive set, ``K = min(P, N + 1) + 1``.
-    trial, ones, signs : (K,) array
+    trial, pulls, signs : (K,) array
         Solution on the passive set, and right sides behind the factor.
     panels : Panels
         Scratch of `simnn.capacity.dense`.
@@ -89,6 +98,7 @@ class Work(NamedTuple):
     forward: Any
     multiplier: Any
     active: Any
+    unit: Any
     index: Any
     order: Any
     sign: Any
@@ -96,7 +106,7 @@ class Work(NamedTuple):
     factor: Any
     triangle: Any
     trial: Any
-    ones: Any
+    pulls: Any
     signs: Any
     panels: Any
     stop: Any
@@ -107,6 +117,8 @@ class Solvers(NamedTuple):
 
     newton: Callable[..., Any]
     nearest: Callable[..., Any]
+    project: Callable[..., Any]
+    lift: Callable[..., Any]
     decide: Callable[..., Any]
     rounding: Callable[..., Any]
 
@@ -136,6 +148,7 @@ def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -
         forward=np.zeros(p),
         multiplier=np.zeros(p),
         active=np.zeros(p, np.int8),
+        unit=np.ones(p),
         index=np.zeros(p, np.int64),
         order=np.arange(max(p, n)),
         sign=np.zeros(p),
@@ -143,7 +156,7 @@ def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -
         factor=dense.symmetric(n),
         triangle=np.zeros((size, size)),
         trial=np.zeros(size),
-        ones=np.zeros(size),
+        pulls=np.zeros(size),
         signs=np.zeros(size),
         panels=dense.panels(p, n),
         stop=np.zeros(1, np.int64) if stop is None else stop,
@@ -162,12 +175,17 @@ def bind(target: Target) -> Solvers:
     Returns
     -------
     Solvers
-        All take ``rows`` (P, N), ``columns`` (N, P), its transpose, ``norm`` (P,), the lengths of the rows, and the
+        They take ``rows`` (P, N), ``columns`` (N, P), its transpose, ``norm`` (P,), the lengths of the rows, and the
         number ``p`` of patterns to look at, the first ones. Rows should have lengths of order 1.
         ``newton(rows, columns, norm, p, work) -> (verdict, steps)``;
-        ``nearest(rows, columns, norm, label, p, feasibility, free, work) -> (verdict, steps, threshold)``: with
-        ``feasibility`` it stops at the first certificate; with ``free``, combinations obey ``sum_i lambda_i label_i =
-        0``, and rows must end with the label;
+        ``nearest(rows, columns, norm, share, pull, label, p, feasibility, free, work) -> (verdict, steps, threshold)``:
+        active sets. With ``feasibility`` it stops at the first certificate, for the hull; with ``free``, combinations
+        obey ``sum_i lambda_i label_i = 0``, and rows must end with the label. A label may be 0;
+        ``project(gram, pull, label, p, free, work) -> (verdict, steps, threshold)``: the same without shares, for rows
+        ``label_i x_i`` of which only the products ``x_i.x_j`` are known (with ``free``, plus 1). ``work.mu`` are then
+        the products of the solution with the rows;
+        ``lift(height, size, work)``: coefficients ``work.trial`` with which the passive set that either left behind,
+        ``size`` members ``work.index``, combines to something whose product with each member i is ``height[i]``;
         ``decide(rows, columns, norm, p, solver, work) -> (verdict, steps)``: finite Newton, and nearest point if that
         fails, or one of them alone. The certificate is ``work.w`` or ``work.multiplier``. A silent pattern has norm 0.
         ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components.
@@ -345,25 +363,7 @@ def bind(target: Target) -> Solvers:
         return UNDECIDED, steps
 
     @target.routine
-    def insert(rows, j, label, size, free, work):
-        """Add pattern j to the passive set: a row of the factor of ``z_a.z_b + 1``."""
-        triangle = work.triangle
-        row, norm = triangle[size], dot(rows[j], rows[j]) + 1.0
-        rest = norm
-        for a in range(size):
-            entry = dot(rows[work.index[a]], rows[j]) + 1.0
-            entry = (entry - dot(row[:a], triangle[a, :a])) / triangle[a, a]
-            row[a] = entry
-            rest -= entry * entry
-        pivot = np.sqrt(max(rest, 1e-15 * norm))
-        row[size] = pivot
-        work.index[size] = j
-        work.ones[size] = (1.0 - dot(row[:size], work.ones[:size])) / pivot
-        if free:
-            work.signs[size] = (label[j] - dot(row[:size], work.signs[:size])) / pivot
-
-    @target.routine
-    def remove(c, label, size, free, work):
+    def remove(c, pull, label, size, free, work):
         """Take member c out of the passive set: rotations restore the triangle."""
         triangle = work.triangle
         for a in range(c, size - 1):
@@ -377,18 +377,19 @@ def bind(target: Target) -> Solvers:
                 left, right = triangle[b, a], triangle[b, a + 1]
                 triangle[b, a] = cosine * left + sine * right
                 triangle[b, a + 1] = cosine * right - sine * left
-            work.ones[a] = (1.0 - dot(triangle[a, :a], work.ones[:a])) / triangle[a, a]
+            i = work.index[a]
+            work.pulls[a] = (pull[i] - dot(triangle[a, :a], work.pulls[:a])) / triangle[a, a]
             if free:
-                work.signs[a] = (label[work.index[a]] - dot(triangle[a, :a], work.signs[:a])) / triangle[a, a]
+                work.signs[a] = (label[i] - dot(triangle[a, :a], work.signs[:a])) / triangle[a, a]
 
     @target.routine
     def unconstrained(size, free, work):
         """Minimum on the passive set, whatever its signs; returns the threshold."""
         trial, triangle, threshold = work.trial, work.triangle, 0.0
         if free:
-            threshold = dot(work.signs[:size], work.ones[:size]) / dot(work.signs[:size], work.signs[:size])
+            threshold = dot(work.signs[:size], work.pulls[:size]) / dot(work.signs[:size], work.signs[:size])
         for a in range(size):
-            trial[a] = work.ones[a] - (threshold * work.signs[a] if free else 0.0)
+            trial[a] = work.pulls[a] - (threshold * work.signs[a] if free else 0.0)
         for a in range(size - 1, -1, -1):
             trial[a] /= triangle[a, a]
             for b in range(a):
@@ -396,7 +397,7 @@ def bind(target: Target) -> Solvers:
         return threshold
 
     @target.routine
-    def descend(label, size, free, work):
+    def descend(pull, label, size, free, work):
         """Move to the minimum on the passive set, dropping members that would become negative; returns what is left."""
         multiplier, trial = work.multiplier, work.trial
         while True:
@@ -415,54 +416,138 @@ def bind(target: Target) -> Solvers:
                 return size, threshold
             multiplier[work.index[blocking]] = 0.0
             work.active[work.index[blocking]] = 0
-            remove(blocking, label, size, free, work)
+            remove(blocking, pull, label, size, free, work)
             size -= 1
 
+    @target.device
+    def product(rows, share, label, i, j):
+        return dot(rows[i], rows[j]) + share[i] * share[j]
+
     @target.routine
-    def nearest(rows, columns, norm, label, p, feasibility, free, work):
-        n = rows.shape[1]
-        w, mu, multiplier, active, sign = work.w, work.mu, work.multiplier, work.active, work.sign
+    def sums(rows, columns, share, label, p, size, work):
+        """Combination of the passive set and its products with all rows; returns its share."""
+        total = 0.0
+        for a in range(size):
+            i = work.index[a]
+            work.sign[a] = work.multiplier[i]
+            total += share[i] * work.sign[a]
+        combine(work.sign, work.index, size, rows, work.w)
+        combine(work.w, work.order, work.w.shape[0], columns, work.mu[:p])
+        return total
+
+    @target.device
+    def known_product(gram, share, label, i, j):
+        return label[i] * label[j] * gram[j, i]
+
+    @target.routine
+    def known_sums(gram, columns, share, label, p, size, work):
+        for a in range(size):
+            i = work.index[a]
+            work.sign[a] = label[i] * work.multiplier[i]
+        combine(work.sign, work.index, size, gram, work.mu[:p])
         for i in range(p):
-            multiplier[i], active[i] = 0.0, 0
-        size, threshold, newest, slack = 0, 0.0, -1, 1e-13 if feasibility else 1e-12
-        if free:
-            # Combinations need a member of each class.
-            for wanted in (-1.0, 1.0):
-                j = 0
-                while label[j] != wanted:
-                    j += 1
-                insert(rows, j, label, size, free, work)
-                active[j] = 1
-                size += 1
-            size, threshold = descend(label, size, free, work)
-        for steps in range(1, 3 * (p + n) + 100):
-            total = 0.0
+            work.mu[i] *= label[i]
+        return 0.0
+
+    @target.routine
+    def exceed(mu, label, threshold, pull, share, common, out):
+        for i in range(out.shape[0]):
+            out[i] = mu[i] + threshold * label[i] - (pull[i] - share[i] * common)
+
+    @target.routine
+    def first_of(x, value, limit):
+        """Where a value stands, if it is below the limit; else -1."""
+        if not value < limit:
+            return -1
+        i = 0
+        while x[i] != value:
+            i += 1
+        return i
+
+    def active_sets(product: Callable[..., Any], sums: Callable[..., Any], tolerance: float) -> Callable[..., Any]:
+        """Non-negative least squares, from products of two rows, and of combinations with all of them."""
+
+        @target.routine
+        def insert(rows, share, pull, label, j, size, free, work):
+            """Add pattern j to the passive set: a row of the factor of ``z_a.z_b + s_a s_b``."""
+            triangle = work.triangle
+            row, norm = triangle[size], product(rows, share, label, j, j)
+            rest = norm
             for a in range(size):
-                sign[a] = multiplier[work.index[a]]
-                total += sign[a]
-            combine(sign, work.index, size, rows, w)
-            combine(w, work.order, n, columns, mu[:p])
-            if feasibility and size > 0:
-                if separates(norm, p, w, mu):
-                    return SEPARABLE, steps, threshold
-                if vanishes(norm, p, multiplier, w):
-                    return NOT_SEPARABLE, steps, threshold
-            rest, chosen = 1.0 - total, -1
-            lowest = rest - slack
+                entry = product(rows, share, label, work.index[a], j)
+                entry = (entry - dot(row[:a], triangle[a, :a])) / triangle[a, a]
+                row[a] = entry
+                rest -= entry * entry
+            pivot = np.sqrt(max(rest, 1e-15 * norm))
+            row[size] = pivot
+            work.index[size], work.active[j], work.multiplier[j] = j, 1, 0.0
+            work.pulls[size] = (pull[j] - dot(row[:size], work.pulls[:size])) / pivot
+            if free:
+                work.signs[size] = (label[j] - dot(row[:size], work.signs[:size])) / pivot
+
+        @target.routine
+        def strongest(pull, label, wanted, p):
+            """Member of a class that pulls most."""
+            found = -1
             for i in range(p):
-                field = mu[i] + (threshold * label[i] if free else 0.0)
-                # What left at once would come back for ever.
-                if active[i] == 0 and field < lowest and i != newest:
-                    chosen, lowest = i, field
-            if work.stop[0] != 0:
-                return UNDECIDED, steps, threshold
-            if chosen < 0 or size > n:
-                return UNDECIDED if feasibility else OPTIMAL, steps, threshold
-            insert(rows, chosen, label, size, free, work)
-            active[chosen] = 1
-            size, threshold = descend(label, size + 1, free, work)
-            newest = chosen if active[chosen] == 0 else -1
-        return UNDECIDED, 3 * (p + n) + 100, threshold
+                if label[i] == wanted and (found < 0 or pull[i] > pull[found]):
+                    found = i
+            return found
+
+        @target.routine
+        def run(rows, columns, norm, share, pull, label, p, feasibility, free, work):
+            n = work.w.shape[0]
+            w, mu, multiplier, active = work.w, work.mu, work.multiplier, work.active
+            for i in range(p):
+                multiplier[i], active[i] = 0.0, 0
+            size, threshold, newest = 0, 0.0, -1
+            slack = 0.1 * tolerance if feasibility else tolerance
+            if free:
+                # Combinations need a member of each class. Where no pair pulls, the threshold stands in between.
+                one, other = strongest(pull, label, -1.0, p), strongest(pull, label, 1.0, p)
+                threshold = 0.5 * (pull[other] - pull[one])
+                if pull[one] + pull[other] > slack:
+                    insert(rows, share, pull, label, one, 0, free, work)
+                    insert(rows, share, pull, label, other, 1, free, work)
+                    size, threshold = descend(pull, label, 2, free, work)
+            for steps in range(1, 3 * (p + n) + 100):
+                common = sums(rows, columns, share, label, p, size, work)
+                if feasibility and size > 0:
+                    if separates(norm, p, w, mu):
+                        return SEPARABLE, steps, threshold
+                    if vanishes(norm, p, multiplier, w):
+                        return NOT_SEPARABLE, steps, threshold
+                excess = work.forward[:p]
+                exceed(mu, label, threshold, pull, share, common, excess)
+                for a in range(size):
+                    excess[work.index[a]] = 0.0
+                if newest >= 0:
+                    # What left at once would come back for ever.
+                    excess[newest] = 0.0
+                chosen = first_of(excess, smallest(excess), -slack)
+                if work.stop[0] != 0:
+                    return UNDECIDED, steps, threshold
+                if chosen < 0 or size > n:
+                    return UNDECIDED if feasibility else OPTIMAL, steps, threshold
+                insert(rows, share, pull, label, chosen, size, free, work)
+                size, threshold = descend(pull, label, size + 1, free, work)
+                newest = chosen if active[chosen] == 0 else -1
+            return UNDECIDED, 3 * (p + n) + 100, threshold
+
+        return run
+
+    nearest, nearest_known = active_sets(product, sums, 1e-12), active_sets(known_product, known_sums, 1e-10)
+
+    @target.routine
+    def project(gram, pull, label, p, free, work):
+        return nearest_known(gram, gram, pull, work.unit, pull, label, p, False, free, work)
+
+    @target.routine
+    def lift(height, size, work):
+        for a in range(size):
+            row = work.triangle[a]
+            work.pulls[a] = (height[work.index[a]] - dot(row[:a], work.pulls[:a])) / row[a]
+        unconstrained(size, False, work)
 
     @target.routine
     def silent(norm, p, work):
@@ -484,8 +569,8 @@ def bind(target: Target) -> Solvers:
             verdict, steps = newton(rows, columns, norm, p, work)
         if solver != NEWTON and verdict == UNDECIDED and work.stop[0] == 0:
             # There are no labels without a free threshold; any array of numbers will do.
-            verdict, more, _ = nearest(rows, columns, norm, norm, p, True, False, work)
+            verdict, more, _ = nearest(rows, columns, norm, work.unit, work.unit, norm, p, True, False, work)
             steps += more
         return verdict, steps
 
-    return Solvers(newton, nearest, decide, rounding)
+    return Solvers(newton, nearest, project, lift, decide, rounding)

@@ -16,6 +16,10 @@ References
    22, 2039 (1989).
 .. [5] D. J. Amit, H. Gutfreund, H. Sompolinsky, "Storing infinite numbers of patterns in a spin-glass model of neural
    networks", Physical Review Letters 55, 1530 (1985).
+.. [6] Y. Gordon, "On Milman's inequality and random subspaces which escape through a mesh in R^n", Lecture Notes in
+   Mathematics 1317, 84 (1988).
+.. [7] R. Rubin, L. F. Abbott, H. Sompolinsky, "Balanced excitation and inhibition are required for high-capacity,
+   noise-robust neuronal selectivity", Proceedings of the National Academy of Sciences 114, E9366 (2017).
 """
 
 import itertools
@@ -227,11 +231,16 @@ def _best_threshold(coding_level: float, margin: float) -> tuple[float, float]:
     return b, f * _cost(kappa + b) + (1.0 - f) * _cost(kappa - b)
 
 
-def gardner_capacity(margin: float = 0.0, coding_level: float = 0.5) -> float:
+def _room(constrained: float) -> float:
+    """Statistical dimension of the weights, per weight: each sign constraint takes half a dimension."""
+    return 1.0 - 0.5 * _number("constrained", constrained, 0.0, 1.0)
+
+
+def gardner_capacity(margin: float = 0.0, coding_level: float = 0.5, constrained: float = 0.0) -> float:
     """Largest load at which random labels are separable with a margin, as N grows.
 
-    ``1 / alpha_c = min_b [f G(kappa + b) + (1 - f) G(kappa - b)]`` with ``G(x) = E (t + x)_+^2``, t a standard normal
-    number, and b a free threshold (zero for f = 1/2).
+    ``(1 - c/2) / alpha_c = min_b [f G(kappa + b) + (1 - f) G(kappa - b)]`` with ``G(x) = E (t + x)_+^2``, t a standard
+    normal number, and b a free threshold (zero for f = 1/2).
 
     Parameters
     ----------
@@ -239,18 +248,30 @@ def gardner_capacity(margin: float = 0.0, coding_level: float = 0.5) -> float:
         kappa, in [-20, 1e6]. Below zero the replica-symmetric formula is a bound only.
     coding_level : float
         Fraction f of labels +1, inside (0, 1). Without a threshold biased labels change nothing.
+    constrained : float
+        Fraction c of the weights that must be positive or zero, in [0, 1], for patterns whose components have mean
+        zero. Half of these weights vanish at the largest margin, whatever margin, load and coding level are.
 
     Returns
     -------
     float
-        2 for kappa = 0 and f = 1/2; ``1 / (2 f |ln f|)`` for small f, but slowly so.
+        2 - c for kappa = 0 and f = 1/2; ``1 / (2 f |ln f|)`` for small f and c = 0, but slowly so.
+
+    Notes
+    -----
+    By Gordon's comparison [6]_ weights of length 1 out of a convex cone separate P Gaussian patterns if P times the
+    mean square of what is missing, ``E (t + kappa)_+^2``, is below the statistical dimension of the cone, the mean
+    square length of a Gaussian vector's projection on it. That is N without constraints, and N - N_c/2 if N_c
+    components must not be negative: the projection sets those to zero that are, which are half of them. The weights
+    point in the direction of such a projection.
 
     References
     ----------
-    Gardner 1988 [2]_.
+    Gardner 1988 [2]_; with sign constraints Amit, Wong, Campbell 1989 [4]_ (kappa = 0) and Rubin, Abbott, Sompolinsky
+    2017 [7]_ (biased labels).
     """
     kappa = _number("margin", margin, -20.0, 1e6)
-    return 1.0 / _best_threshold(_number("coding_level", coding_level, 0.0, 1.0, strict=True), kappa)[1]
+    return _room(constrained) / _best_threshold(_number("coding_level", coding_level, 0.0, 1.0, strict=True), kappa)[1]
 
 
 def gardner_threshold(margin: float = 0.0, coding_level: float = 0.5) -> float:
@@ -276,7 +297,7 @@ def gardner_threshold(margin: float = 0.0, coding_level: float = 0.5) -> float:
     return _best_threshold(_number("coding_level", coding_level, 0.0, 1.0, strict=True), kappa)[0]
 
 
-def gardner_margin(load: float, coding_level: float = 0.5) -> float:
+def gardner_margin(load: float, coding_level: float = 0.5, constrained: float = 0.0) -> float:
     """Largest margin at which random labels are separable, as N grows: the inverse of `gardner_capacity`.
 
     Parameters
@@ -285,6 +306,8 @@ def gardner_margin(load: float, coding_level: float = 0.5) -> float:
         alpha = P / N, inside (0, 1e6).
     coding_level : float
         Fraction f of labels +1, inside (0, 1).
+    constrained : float
+        Fraction of the weights that must be positive or zero, in [0, 1], as in `gardner_capacity`.
 
     Returns
     -------
@@ -298,9 +321,10 @@ def gardner_margin(load: float, coding_level: float = 0.5) -> float:
     from scipy.optimize import brentq
 
     alpha, f = _number("load", load, 0.0, 1e6, strict=True), _number("coding_level", coding_level, 0.0, 1.0, True)
+    room = _room(constrained)
 
     def excess(kappa: float) -> float:
-        return math.log(alpha * _best_threshold(f, kappa)[1])
+        return math.log(alpha / room * _best_threshold(f, kappa)[1])
 
     low, high = -1.0, 1.0
     while excess(low) > 0.0:

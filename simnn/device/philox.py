@@ -38,6 +38,8 @@ LABELS = 7
 """Labels of such patterns."""
 WIRING = 8
 """Matrices that mix inputs into patterns, and other choices that a set of patterns shares."""
+PROJECTIONS = 9
+"""Gaussian vectors that are projected on the cone of given patterns; column 1: random labels of these."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""

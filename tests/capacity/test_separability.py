@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simnn import capacity
-from simnn.capacity import cpu, solvers, theory
+from simnn.capacity import cpu, given, solvers, theory
 from tests.naive import separability as naive
 
 
@@ -63,7 +63,7 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
             answers[k], _ = kernels.judge(data, data.rows, none, space, weights[k], multipliers[k])
         else:
             columns = np.ascontiguousarray(rows.T)
-            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, True, False, space.work)
+            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, ones, ones, True, False, space.work)
             weights[k], multipliers[k] = space.work.w, space.work.multiplier
     assert np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
     assert np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
@@ -255,7 +255,7 @@ def test_bad_data_are_refused_in_one_line(patterns, labels, message):
 def test_what_does_not_fit_into_memory_is_refused():
     patterns = np.broadcast_to(np.ones(1), (2_000_000, 1_000_000))
     with pytest.raises(MemoryError, match="GiB"):
-        capacity.separability._check_memory(*patterns.shape)
+        given.check_memory(*patterns.shape)
 
 
 @pytest.mark.parametrize("labels", [[True, False], [1, 0], [1, -1], np.array([1.0, -1.0]), np.array([1, 0], np.uint8)])

@@ -187,7 +187,7 @@ def test_margins_are_those_of_gardner_with_the_published_corrections():
 def test_margins_of_a_set_are_those_of_the_function_for_given_data():
     for bias in (False, True):
         law, space = patterns.Law(9, 6, 0, bias, 0.5), cpu.space(9, 6 + bias, np.zeros(1, np.int64))
-        out = np.empty((1, 3))
+        out = np.empty((1, 4))
         for trial in range(30):
             cpu.kernels().margins(law, np.array([8, 0], np.uint64), trial, out, space)
             x = space.rows[:, :6] * space.label[:, None]
@@ -196,14 +196,63 @@ def test_margins_of_a_set_are_those_of_the_function_for_given_data():
             assert out[0, 0] <= out[0, 1] * (1.0 + 1e-12)
 
 
-def test_a_prescribed_margin_is_kept_by_those_whose_largest_is_larger():
-    given = {"dimension": 15, "load": 1.0, "trials": 100, "seed": 9, "keep_trials": True}
+@pytest.mark.parametrize(("bias", "constrained"), [(False, 0.0), (False, 0.7), (True, 1.0)])
+def test_a_prescribed_margin_is_kept_by_those_whose_largest_is_larger(bias, constrained):
+    given = {
+        "dimension": 15, "load": 1.0, "bias": bias, "constrained": constrained, "trials": 100, "seed": 9,
+        "keep_trials": True,
+    }  # fmt: skip
     largest = capacity.largest_margin(**given).largest_margin
     ds = capacity.simulate(margin=[0.0, 0.2, 0.5, 0.9], **given)
     for margin in (0.2, 0.5, 0.9):
         np.testing.assert_array_equal(ds.separable_fraction.sel(margin=margin), largest >= margin)
-    np.testing.assert_array_equal(ds.separable_fraction.sel(margin=0.0), largest > 0.0)
+    if not bias:  # else lengths matter, which a margin refers to
+        np.testing.assert_array_equal(ds.separable_fraction.sel(margin=0.0), largest > 0.0)
     assert np.all(ds.undecided_fraction == 0.0)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("constrained", [1, 4, 9])
+def test_margins_with_constraints_are_those_of_a_program_on_the_same_patterns(bias, constrained):
+    law, out, compared = patterns.Law(9, 9, 0, bias, 0.5, constrained), np.empty((1, 4)), 0
+    space = cpu.space(constrained + 9, 9 + bias, np.zeros(1, np.int64))
+    for trial in range(40):
+        cpu.kernels().margins(law, np.array([8, 0], np.uint64), trial, out, space)
+        label, w = space.label[constrained:], space.work.w
+        x = space.rows[constrained:, :9] * label[:, None]
+        if out[0, 0] > 0.0 and abs(label.sum()) < 9:
+            assert w[:constrained].min() >= 0.0
+            fields = label * (x @ w[:9])
+            low, high = fields[label < 0.0].min(), fields[label > 0.0].min()
+            kept = 0.5 * (low + high) if bias else min(low, high)
+            assert out[0, 0] == pytest.approx(3.0 * kept / np.linalg.norm(w[:9]), rel=1e-9)
+            assert out[0, 0] <= out[0, 1] * (1.0 + 1e-12)
+            assert out[0, 0] == pytest.approx(3.0 * naive.largest_margin(x, label, bias, constrained), rel=1e-5)
+            assert out[0, 3] == np.count_nonzero(w[:constrained] < 1e-9)
+            compared += 1
+    assert compared > 5
+
+
+@pytest.mark.parametrize(
+    ("load", "bias", "coding_level", "constrained"),
+    [(0.5, False, 0.5, 1.0), (0.5, False, 0.5, 0.5), (0.8, True, 0.2, 0.5), (1.0, True, 0.1, 1.0)],
+)
+def test_margins_with_constraints_are_those_of_gordon_s_comparison(load, bias, coding_level, constrained):
+    given = {"load": load, "bias": bias, "coding_level": coding_level, "constrained": constrained, "seed": 12}
+    small, large = (
+        capacity.largest_margin(dimension=n, trials=trials, **given) for n, trials in ((40, 400), (160, 60))
+    )
+    # What is left at 1/N = 0. Normal deviations beyond 6 have probability 2e-9.
+    limit = (4.0 * large.largest_margin - small.largest_margin) / 3.0
+    error = math.hypot(4.0 * large.largest_margin_stderr, small.largest_margin_stderr) / 3.0
+    assert abs(limit - theory.gardner_margin(load, coding_level, constrained)) < 6.0 * error
+    # Constraints that cost nothing, or one dimension each, would be noticed.
+    assert abs(limit - theory.gardner_margin(load, coding_level)) > 6.0 * error
+    assert abs(limit - theory.gardner_margin(load / (1.0 - 0.9 * constrained), coding_level)) > 6.0 * error
+    half = large.zero_weight_fraction
+    assert abs(half - 0.5) < 6.0 * large.zero_weight_fraction_stderr + 1.0 / 160
+    assert large.undecided_fraction == 0.0
+    assert np.isnan(capacity.largest_margin(dimension=5, trials=2).zero_weight_fraction)
 
 
 def test_a_single_class_with_a_threshold_has_no_largest_margin():
@@ -220,7 +269,7 @@ def test_a_single_class_with_a_threshold_has_no_largest_margin():
 SWEEP = {"dimension": [3, 17], "load": [1.5, 2.0], "bias": [False, True]}
 CALLS = {
     "simulate": lambda **given: capacity.simulate(**SWEEP, margin=[0.0, 0.3], **given),
-    "largest_margin": lambda **given: capacity.largest_margin(**SWEEP, **given),
+    "largest_margin": lambda **given: capacity.largest_margin(**SWEEP, constrained=[0.0, 0.6], **given),
     "winners": lambda **given: capacity.simulate(
         dimension=[8, 17], ensemble=["relu", "winners"], inputs=[5, 6], claws=[0, 2], activity=0.2, **given
     ),
@@ -273,7 +322,7 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         kernels, key, results = cpu.bind(double, single), np.array([7, 0], np.uint64), []
         for ensemble, bias in ((0, False), (1, True)):
             law, space = patterns.Law(9, 4, ensemble, bias, 0.5), cpu.space(9, 4 + bias, np.zeros(1, np.int64))
-            verdicts, margins = np.empty((4, 5)), np.empty((4, 3))
+            verdicts, margins = np.empty((4, 5)), np.empty((4, 4))
             kernels.verdicts(law, solvers.AUTO, key, 3, verdicts, space)
             kernels.margins(law, key, 3, margins, space)
             results += [verdicts, margins, space.rows, space.work.multiplier, space.work.gram]
@@ -346,7 +395,8 @@ def test_work_that_is_not_wanted_stays_undecided():
     rows = rng.standard_normal((60, 30))
     space = cpu.space(60, 30, np.ones(1, np.int64))
     columns, norm = np.ascontiguousarray(rows.T), np.linalg.norm(rows, axis=1)
-    assert cpu.kernels().nearest(rows, columns, norm, norm, False, False, space.work)[0] == solvers.UNDECIDED
+    verdict, *_ = cpu.kernels().nearest(rows, columns, norm, norm, norm, norm, False, False, space.work)
+    assert verdict == solvers.UNDECIDED
     out = np.empty((2, 5))
     cpu.kernels().verdicts(patterns.Law(60, 30), solvers.AUTO, np.array([1, 0], np.uint64), 0, out, space)
     assert np.all(out[:, 0] == solvers.UNDECIDED)
@@ -391,7 +441,6 @@ def test_dimensions_come_in_the_order_given():
         ({"coding_level": 1.5}, "coding_level: 1.5 is not allowed"),
         ({"margin": -0.1}, "margin: -0.1 is not allowed"),
         ({"constrained": 1.5}, "constrained: 1.5 is not allowed"),
-        ({"constrained": 0.5, "margin": [0.0, 1.0]}, "constrained: 0.5 is not allowed with a margin"),
         ({"solver": "simplex"}, "solver: 'simplex' is not allowed: should be 'auto', 'newton' or 'nearest'"),
         ({"activity": 0.0}, "activity: 0.0 is not allowed"),
         ({"ensemble": "winners", "activity": 0.01, "dimension": 20}, "activity: 0.01 is not allowed with dimension 20"),

@@ -142,6 +142,20 @@ def test_the_largest_margin_inverts_the_capacity(margin, coding_level):
     assert theory.gardner_margin(load, coding_level) == pytest.approx(margin, abs=1e-9)
 
 
+@pytest.mark.parametrize("constrained", [0.0, 0.3, 1.0])
+def test_a_sign_constraint_takes_half_a_dimension(constrained):
+    assert theory.gardner_capacity(constrained=constrained) == pytest.approx(2.0 - constrained, rel=1e-14)
+    for margin, coding_level in ((0.0, 0.1), (1.0, 0.5), (0.4, 0.25)):
+        load = theory.gardner_capacity(margin, coding_level, constrained)
+        free = theory.gardner_capacity(margin, coding_level)
+        assert load == pytest.approx((1.0 - 0.5 * constrained) * free, rel=1e-14)
+        assert theory.gardner_margin(load, coding_level, constrained) == pytest.approx(margin, abs=1e-9)
+
+
+def test_constrained_weights_of_sparse_labels_store_half():
+    assert theory.gardner_capacity(coding_level=0.1, constrained=1.0) == printed(1.9565, 4)
+
+
 BIASED = {
     0.5: (2.0, 4), 0.4: (2.0527, 4), 0.3: (2.2361, 4), 0.25: (2.4059, 4), 0.2: (2.6676, 4), 0.1: (3.9129, 4),
     0.05: (6.0828, 4), 0.02: (11.5085, 4), 0.01: (19.1973, 4), 0.005: (32.656, 3), 0.001: (118.85, 2), 1e-4: (834.4, 1),
@@ -288,6 +302,7 @@ def test_segments_are_balls_of_dimension_one():
         (lambda: theory.gardner_capacity(math.nan), "margin"),
         (lambda: theory.gardner_capacity(0.0, 1.0), "coding_level"),
         (lambda: theory.gardner_margin(0.0), "load"),
+        (lambda: theory.gardner_capacity(constrained=1.1), "constrained"),
         (lambda: theory.support_vector_fraction(2.1), "load"),
         (lambda: theory.ball_capacity(-1.0, 3), "radius"),
         (lambda: theory.sign_constrained_probability(5, 3, 4), "constrained"),

@@ -27,20 +27,25 @@ def boxed_margin(rows):
     return float(result.x[-1])
 
 
-def largest_margin(patterns, labels, bias=False):
-    """Distance of the nearest pattern from the best hyperplane, by sequential quadratic programming."""
+def largest_margin(patterns, labels, bias=False, constrained=0):
+    """Distance of the nearest pattern from the best hyperplane, by sequential quadratic programming.
+
+    The first ``constrained`` weights must not be negative.
+    """
     x, y = np.asarray(patterns, float), np.where(np.asarray(labels) == 1, 1.0, -1.0)
     size = x.shape[1]
 
     def fields(v):
         return y * (x @ v[:size] + (v[size] if bias else 0.0))
 
-    start = linprog(np.zeros(size + 1), A_ub=-signed(x, y, True), b_ub=-np.ones(len(x)),
-                    bounds=[(None, None)] * size + ([(None, None)] if bias else [(0.0, 0.0)])).x  # fmt: skip
+    bounds = [(0.0, None)] * constrained + [(None, None)] * (size - constrained)
+    bounds += [(None, None)] if bias else [(0.0, 0.0)]
+    start = linprog(np.zeros(size + 1), A_ub=-signed(x, y, True), b_ub=-np.ones(len(x)), bounds=bounds).x
     best = minimize(
         lambda v: 0.5 * v[:size] @ v[:size],
         start,
         jac=lambda v: np.append(v[:size], 0.0),
+        bounds=bounds,
         constraints={"type": "ineq", "fun": lambda v: fields(v) - 1.0},
         options={"maxiter": 1000, "ftol": 1e-14},
     ).x
