@@ -226,6 +226,11 @@ def bind(target: Target) -> Solvers:
         return scale > 0.0 and np.sqrt(dot(residual, residual)) <= TOLERANCE * scale
 
     @target.routine
+    def clear_vector(x):
+        for k in range(x.shape[0]):
+            x[k] = 0.0
+
+    @target.routine
     def copy(source, destination):
         for k in range(destination.shape[0]):
             destination[k] = source[k]
@@ -274,29 +279,31 @@ def bind(target: Target) -> Solvers:
         combine(step, work.order, step.shape[0], columns, work.forward[:p])
 
     @target.routine
-    def gordan(rows, columns, norm, p, size, ridge, work):
+    def gordan(rows, columns, norm, p, size, work):
         """Whether the residuals of the Newton point are a vanishing combination."""
-        multiplier, forward = work.multiplier, work.forward
+        multiplier, sign, count, total, lowest = work.multiplier, work.sign, 0, 0.0, 0.0
+        for i in range(p):
+            if work.active[i] != 0:
+                slack = 1.0 - work.forward[i]
+                lowest = min(lowest, slack)
+                work.index[count], sign[count] = i, max(slack, 0.0)
+                total += sign[count]
+                count += 1
+        if lowest < -1e-10 or total <= 1e-9 * size:
+            return False
         for _ in range(_REPEATS):
-            count, total, lowest = 0, 0.0, 0.0
-            for i in range(p):
-                if work.active[i] != 0:
-                    slack = 1.0 - forward[i]
-                    lowest = min(lowest, slack)
-                    slack = max(slack, 0.0)
-                    work.index[count], work.sign[count], multiplier[i] = i, slack, slack
-                    total += slack
-                    count += 1
-                else:
-                    multiplier[i] = 0.0
-            if lowest < -1e-10 or total <= 1e-9 * size:
-                return False
-            combine(work.sign, work.index, count, rows, work.residual)
+            clear_vector(multiplier)
+            for a in range(count):
+                multiplier[work.index[a]] = sign[a]
+            combine(sign, work.index, count, rows, work.residual)
             if vanishes(norm, p, multiplier, work.residual):
                 return True
-            # The residual is the ridge times the last step: one more step shrinks it.
-            copy(work.step, work.residual)
-            newton_point(columns, p, ridge, work.residual, work)
+            # What is left is the ridge times the last step, and rounding of fields that are large near the transition:
+            # the least change of the coefficients that makes it vanish.
+            solve(work.factor, work.residual)
+            combine(work.residual, work.order, work.residual.shape[0], columns, multiplier[:p])
+            for a in range(count):
+                sign[a] = max(sign[a] - multiplier[work.index[a]], 0.0)
         return False
 
     @target.routine
@@ -349,7 +356,7 @@ def bind(target: Target) -> Solvers:
             if separates(norm, p, step, forward):
                 copy(step, w)
                 return SEPARABLE, steps
-            if gordan(rows, columns, norm, p, size, ridge, work):
+            if gordan(rows, columns, norm, p, size, work):
                 return NOT_SEPARABLE, steps
             t = line_search(mu, forward, p)
             for k in range(n):
