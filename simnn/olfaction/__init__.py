@@ -11,10 +11,11 @@ from simnn.olfaction.synthetic import synthetic_odors
 if TYPE_CHECKING:
     import simnn.olfaction.nulls as nulls  # noqa: PLR0402 - mypy does not see a submodule otherwise
     import simnn.olfaction.presets as presets  # noqa: PLR0402
+    import simnn.olfaction.retrieval as retrieval  # noqa: PLR0402
     import simnn.olfaction.statistics as statistics  # noqa: PLR0402
     import simnn.olfaction.theory as theory  # noqa: PLR0402
 
-_MODULES = ("nulls", "presets", "statistics", "theory")
+_MODULES = ("nulls", "presets", "retrieval", "statistics", "theory")
 
 __all__ = [
     "heterogeneous_gains",
@@ -25,6 +26,7 @@ __all__ = [
     "nulls",
     "presets",
     "projection_neurons",
+    "retrieval",
     "statistics",
     "synthetic_odors",
     "theory",
