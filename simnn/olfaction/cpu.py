@@ -154,7 +154,17 @@ def bind(target: Target) -> Kernels:
         flat = x.reshape(x.shape[0] * LANES)
         for k in range(x.shape[0] // 16):
             begin = 1024 * k
-            pairs(512 * k, 512, trial, group, stream, key, words, flat[begin : begin + 512], flat[begin + 512 : begin + 1024])
+            pairs(
+                512 * k,
+                512,
+                trial,
+                group,
+                stream,
+                key,
+                words,
+                flat[begin : begin + 512],
+                flat[begin + 512 : begin + 1024],
+            )
         if common != zero:
             shared = x[glomeruli]
             for n in range(glomeruli):
