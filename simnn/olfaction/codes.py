@@ -84,11 +84,11 @@ def gaussian_thresholds(
     if choice("sparsening", sparsening, SPARSENING[:2]) == "cell":
         return (quantile * deviations).astype(np.float32)
     # Between those of the cells with the smallest and the largest drives.
-    ends = np.sort(quantile * np.array([deviations.min(), deviations.max()]))
-    reached = float(ends[0])
-    if ends[1] - ends[0] > 1e-9 * deviations.max():
-        reached = brentq(lambda t: float(ndtr(-t / deviations).mean()) - level, *ends, xtol=1e-12 * deviations.max())
-    return np.full(wiring.kenyon_cells, reached, np.float32)
+    least, most = sorted((quantile * float(deviations.min()), quantile * float(deviations.max())))
+    scale = float(deviations.max())
+    if most - least > 1e-9 * scale:
+        least = brentq(lambda t: float(ndtr(-t / deviations).mean()) - level, least, most, xtol=1e-12 * scale)
+    return np.full(wiring.kenyon_cells, least, np.float32)
 
 
 def thresholds(odors: ArrayLike, wiring: Wiring, coding_level: float, *, sparsening: str = "cell") -> Any:
@@ -141,7 +141,7 @@ def thresholds(odors: ArrayLike, wiring: Wiring, coding_level: float, *, sparsen
     return out
 
 
-def _global_threshold(odors: NDArray[Any], wiring: Wiring, chosen: int) -> np.float32:
+def _global_threshold(odors: NDArray[Any], wiring: Wiring, chosen: int) -> Any:
     """Radix search for the drive that so many are at least as large as, then ties."""
     prefix, above = -1, 0
     for _ in range(2):
@@ -223,8 +223,8 @@ def encode(
         or if it is among the ``round(f M)`` cells with the largest drives to the odor, of equal drives those with the
         lower index. Winners do not depend on inhibition: it subtracts the same number from all of their drives.
     thresholds : (M,) array, optional
-        Of the cells, to be used instead of those that give these odors the coding level, which `thresholds` finds: those
-        of other odors, or `gaussian_thresholds`.
+        Of the cells, to be used instead of those that give these odors the coding level, which `thresholds` finds:
+        those of other odors, or `gaussian_thresholds`.
     packed : bool
         Bits, or truth values.
 

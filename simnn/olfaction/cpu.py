@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.device import normals, philox
+from simnn.device import normals, philox, selection
 from simnn.device.targets import Target, cpu
 from simnn.olfaction import kernels
 from simnn.olfaction.kernels import LANES
@@ -83,9 +83,9 @@ def bind(target: Target) -> Kernels:
     Returns
     -------
     Kernels
-        ``choose(trial, limit, replacement, stream, key, order, place, index)``: each row of ``index`` gets random integers
-        below ``limit``, distinct ones unless with replacement; ``order`` (limit,) and ``place`` (columns,) are scratch,
-        the first of them 0, 1, 2, ...
+        ``choose(trial, limit, replacement, stream, key, order, place, index)``: each row of ``index`` gets random
+        integers below ``limit``, distinct ones unless with replacement; ``order`` (limit,) and ``place`` (columns,) are
+        scratch, the first of them 0, 1, 2, ...
         ``uniforms(trial, stream, key, out)``: numbers in (0, 1) into a flat array.
         ``encode(odors, wires, rule, first, last, space, codes)``: packed codes of rows first, ..., last - 1 of the (P,
         N) odors, into the same rows.
@@ -96,10 +96,10 @@ def bind(target: Target) -> Kernels:
         ``split(values, k, scratch)``: threshold that the k largest of the values exceed, or as many as ties allow.
         ``histogram(odors, wires, mean, prefix, first, last, space, counts)``: of the upper halves of the ordered bit
         patterns of all drives, or of the lower ones of those with the upper half ``prefix`` >= 0.
-        ``learn(codes, first, trial, key, label, weight, total)``: labels -1 or 1 of odors first, first + 1, ..., sums over
-        odors of labels times codes, and of codes.
-        ``wrong(codes, label, weight, offset, bias)``: number of odors to which ``sum_i (weight_i + offset) code_i + bias``
-        gives another sign than the label, a zero half.
+        ``learn(codes, first, trial, key, label, weight, total)``: labels -1 or 1 of odors first, first + 1, ..., sums
+        over odors of labels times codes, and of codes.
+        ``wrong(codes, label, weight, offset, bias)``: number of odors to which ``sum_i (weight_i + offset) code_i +
+        bias`` gives another sign than the label, a zero half.
         ``count(codes, active, total)``: active cells of each odor, added to the active odors of each cell.
         ``shared(codes, other)``: number of cells that are active in both of two codes, summed over rows.
         ``overlaps(codes, other, out)``: number of cells that are active in both, for each pair of rows.
@@ -111,7 +111,7 @@ def bind(target: Target) -> Kernels:
     pairs = normals.bind(target).pairs
     random = philox.bind(target)
     philox4x32, uniform = random.philox4x32, random.uniform
-    kth_largest = kernels.selection.bind(target).kth_largest
+    kth_largest = selection.bind(target).kth_largest
     word, to_bits = target.word, target.to_bits
     odors_stream = philox.ODORS * philox.COLUMNS
     zero, one, half, infinity = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.float32(np.inf)

@@ -18,8 +18,8 @@ from simnn.device.targets import Target
 LANES = 64
 """Odors of a tile."""
 
-CHUNK = 4
-"""Claws that are added up at a time; cells with other numbers have some of weight zero."""
+CHUNK = 8
+"""Claws that are added up at a time, and then 4 or 7; cells with other numbers have some of weight zero."""
 
 _WINDOW = 48
 """Cells around the weakest winner that may be left to sort, on average over the odors of a tile."""
@@ -41,7 +41,7 @@ class Wires(NamedTuple):
     weight : (M, C) float32 array
         Their weights.
     count : (M,) int32 array
-        How many columns a cell uses, a multiple of `CHUNK`.
+        How many columns a cell uses: see `padded`.
     """
 
     index: Any
@@ -145,17 +145,25 @@ def space(glomeruli: int, cells: int, winners: bool) -> Space:
     rows = -(-(glomeruli + 1) // 16) * 16
     words, all_cells = (2 * words_of(cells), 64 * words_of(cells)) if winners else (2, 32)
     return Space(
-        np.zeros((rows, LANES), np.float32),
-        np.zeros((rows, LANES), np.float32),
-        np.zeros((4, 512), np.uint32),
-        np.zeros((all_cells, LANES), np.float32),
-        np.zeros((9, LANES), np.float32),
-        np.zeros((words, LANES), np.uint32),
-        np.zeros((words, LANES), np.uint32),
+        _aligned((rows, LANES), np.float32),
+        _aligned((rows, LANES), np.float32),
+        _aligned((4, 512), np.uint32),
+        _aligned((all_cells, LANES), np.float32),
+        _aligned((9, LANES), np.float32),
+        _aligned((words, LANES), np.uint32),
+        _aligned((words, LANES), np.uint32),
         np.zeros(all_cells, np.float32),
         np.zeros(all_cells, np.float32),
         np.zeros(all_cells, np.int32),
     )
+
+
+def _aligned(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
+    """Zeros whose rows begin with a line of the cache: vectors that straddle two of them take a fifth longer."""
+    size = 4 * shape[0] * shape[1]
+    octets = np.zeros(size + 63, np.uint8)
+    first = -octets.ctypes.data % 64
+    return octets[first : first + size].view(kind).reshape(shape)
 
 
 @functools.cache
@@ -191,21 +199,48 @@ def bind(target: Target) -> Kernels:
         word = (word + (word >> four_bits)) & m4
         return np.int64((word * h01) >> high_byte)
 
+    @target.device
+    def add_four(x, index, weight, k, fresh, row):
+        a, b, c, d = x[index[k]], x[index[k + 1]], x[index[k + 2]], x[index[k + 3]]
+        p, q, r, s = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        for t in range(LANES):
+            row[t] = (zero if fresh else row[t]) + (p * a[t] + q * b[t] + r * c[t] + s * d[t])
+
+    @target.device
+    def add_seven(x, index, weight, k, fresh, row):
+        a, b, c, d = x[index[k]], x[index[k + 1]], x[index[k + 2]], x[index[k + 3]]
+        e, f, g = x[index[k + 4]], x[index[k + 5]], x[index[k + 6]]
+        p, q, r, s = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        u, v, w = weight[k + 4], weight[k + 5], weight[k + 6]
+        for t in range(LANES):
+            row[t] = (zero if fresh else row[t]) + (
+                (p * a[t] + q * b[t] + r * c[t] + s * d[t]) + (u * e[t] + v * f[t] + w * g[t])
+            )
+
+    @target.device
+    def add_eight(x, index, weight, k, fresh, row):
+        a, b, c, d = x[index[k]], x[index[k + 1]], x[index[k + 2]], x[index[k + 3]]
+        e, f, g, h = x[index[k + 4]], x[index[k + 5]], x[index[k + 6]], x[index[k + 7]]
+        p, q, r, s = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        u, v, w, z = weight[k + 4], weight[k + 5], weight[k + 6], weight[k + 7]
+        for t in range(LANES):
+            row[t] = (zero if fresh else row[t]) + (
+                (p * a[t] + q * b[t] + r * c[t] + s * d[t]) + (u * e[t] + v * f[t] + w * g[t] + z * h[t])
+            )
+
     @target.routine
     def drives(wires, first, last, x, h):
         """Drives of cells first, ..., last - 1, from row 0 of h on."""
         for i in range(first, last):
-            index, weight, row = wires.index[i], wires.weight[i], h[i - first]
-            # Whole chunks: the compiler keeps the sum of a chunk in registers.
-            for k in range(0, wires.count[i], CHUNK):
-                a, b, c, d = x[index[k]], x[index[k + 1]], x[index[k + 2]], x[index[k + 3]]
-                u, v, w, z = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
-                if k == 0:
-                    for t in range(LANES):
-                        row[t] = u * a[t] + v * b[t] + w * c[t] + z * d[t]
-                else:
-                    for t in range(LANES):
-                        row[t] += u * a[t] + v * b[t] + w * c[t] + z * d[t]
+            index, weight, row, count = wires.index[i], wires.weight[i], h[i - first], wires.count[i]
+            whole = count // CHUNK * CHUNK
+            # The sum of a chunk stays in registers.
+            for k in range(0, whole, CHUNK):
+                add_eight(x, index, weight, k, k == 0, row)
+            if count - whole == 7:
+                add_seven(x, index, weight, whole, whole == 0, row)
+            elif count > whole:
+                add_four(x, index, weight, whole, whole == 0, row)
 
     @target.routine
     def common(mean, x, shift):
@@ -381,8 +416,8 @@ def bind(target: Target) -> Kernels:
     return Kernels(encode, drives, common, popcount)
 
 
-def chunks(count: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Numbers of claws, rounded up to whole chunks.
+def padded(count: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Numbers of claws as drives are added up: whole chunks, and 4 or 7 more.
 
     Parameters
     ----------
@@ -392,6 +427,8 @@ def chunks(count: NDArray[np.int64]) -> NDArray[np.int32]:
     Returns
     -------
     int32 array
-        At least one chunk each.
+        At least as many, and at least 4.
     """
-    return (CHUNK * np.maximum(-(-count // CHUNK), 1)).astype(np.int32)
+    whole, rest = np.divmod(count, CHUNK)
+    more = np.select([(rest == 0) & (whole > 0), rest <= 4], [0, 4], 7)
+    return (CHUNK * whole + more).astype(np.int32)

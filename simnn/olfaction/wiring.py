@@ -267,7 +267,7 @@ def _weights(law: str, shape: tuple[int, int], trial: int, key: NDArray[np.uint6
     fill = normals.bind(targets.cpu(np.float32)).fill
     fill(trial, 0, stream, key, np.float32(1.0), words, tile, out.reshape(-1))
     if law in drive_pairs.LOG_SIGMA:
-        return np.exp(np.float32(drive_pairs.LOG_SIGMA[law]) * out)
+        np.exp(np.float32(drive_pairs.LOG_SIGMA[law]) * out, out=out)
     return np.abs(out) if law == "halfnormal" else out
 
 
@@ -276,8 +276,8 @@ def _wiring(
 ) -> Wiring:
     from simnn.olfaction import kernels
 
-    count = kernels.chunks(claws)
-    missing = max(int(count.max()), index.shape[1]) - index.shape[1]
-    padded = np.pad(index, ((0, 0), (0, missing)), constant_values=glomeruli)
-    wires = kernels.Wires(padded, np.pad(weight, ((0, 0), (0, missing))), count)
+    count = kernels.padded(claws)
+    missing = int(count.max()) - index.shape[1]
+    inputs = np.pad(index, ((0, 0), (0, missing)), constant_values=glomeruli)
+    wires = kernels.Wires(inputs, np.pad(weight, ((0, 0), (0, missing))), count)
     return Wiring(wires, claws, glomeruli, inhibition)
