@@ -40,6 +40,10 @@ WIRING = 8
 """Matrices that mix inputs into patterns, and other choices that a set of patterns shares."""
 PROJECTIONS = 9
 """Gaussian vectors that are projected on the cone of given patterns; column 1: random labels of these."""
+EXPANSION = 10
+"""Wiring of Kenyon cells: column 0 which glomeruli, column 1 weights, column 2 draws by frequency."""
+ODORS = 11
+"""Odors: column 0 themselves, 1 their partners, 2 their noisy copies, 3 labels, 4 which of given ones."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""

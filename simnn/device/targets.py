@@ -33,7 +33,7 @@ from simnn._sources import digest
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 # One package for each model whose kernels are cached; an edit of any of them must recompile its kernels.
-_KERNEL_PACKAGES = ("device", "propagation", "capacity")
+_KERNEL_PACKAGES = ("device", "propagation", "capacity", "olfaction")
 
 
 def threads() -> int:

@@ -3,10 +3,22 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from simnn.olfaction.codes import (
+    correlations,
+    count_active,
+    encode,
+    gaussian_thresholds,
+    overlaps,
+    pack,
+    thresholds,
+    unpack,
+)
 from simnn.olfaction.connectome import load_connectome, match
 from simnn.olfaction.odors import load_odors
 from simnn.olfaction.receptors import heterogeneous_gains, layer_statistics, projection_neurons
+from simnn.olfaction.simulate import draw_odors, simulate
 from simnn.olfaction.synthetic import synthetic_odors
+from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
 
 if TYPE_CHECKING:
     import simnn.olfaction.nulls as nulls  # noqa: PLR0402 - mypy does not see a submodule otherwise
@@ -18,18 +30,31 @@ if TYPE_CHECKING:
 _MODULES = ("nulls", "presets", "retrieval", "statistics", "theory")
 
 __all__ = [
+    "Wiring",
+    "correlations",
+    "count_active",
+    "draw_odors",
+    "draw_wiring",
+    "encode",
+    "gaussian_thresholds",
+    "given_wiring",
     "heterogeneous_gains",
     "layer_statistics",
     "load_connectome",
     "load_odors",
     "match",
     "nulls",
+    "overlaps",
+    "pack",
     "presets",
     "projection_neurons",
     "retrieval",
+    "simulate",
     "statistics",
     "synthetic_odors",
     "theory",
+    "thresholds",
+    "unpack",
 ]
 
 

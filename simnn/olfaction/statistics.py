@@ -38,19 +38,68 @@ def _matrix(codes: ArrayLike, least: int) -> NDArray[Any]:
 
 
 @dataclass(frozen=True)
-class _Gram:
-    """Sums over the products ``G_uv = s_u.s_v`` of all odours u, v, for codes s from which an origin was subtracted."""
+class Gram:
+    """Sums over the products ``G_uv = s_u.s_v`` of all odours u, v, for codes s from which an origin was subtracted.
+
+    Attributes
+    ----------
+    odors : int
+        Their number P.
+    lengths : (P,) array
+        ``G_uu``.
+    totals : (P,) array
+        ``sum_v G_uv``.
+    square : float
+        ``sum_uv G_uv^2``.
+    """
 
     odors: int
     lengths: Array
-    """``G_uu``."""
     totals: Array
-    """``sum_v G_uv``."""
     square: float
-    """``sum_uv G_uv^2``."""
+
+    def raw_dimension(self) -> float:
+        """Participation ratio of the sample covariance, whatever the origin: see `raw_dimension`.
+
+        Returns
+        -------
+        float
+        """
+        p, g = self.odors, self.totals
+        trace = float(self.lengths.sum() - g.sum() / p)
+        square = self.square - 2.0 * float(g @ g) / p + (float(g.sum()) / p) ** 2
+        return trace**2 / square if trace > 0.0 < square else math.nan
+
+    def pair_dimension(self) -> float:
+        """Dimension over all odours that these are drawn from, whatever the origin: see `pair_dimension`.
+
+        Returns
+        -------
+        float
+        """
+        p, n, g = self.odors, self.lengths, self.totals
+        rows = p * n + n.sum() - 2.0 * g
+        whole, by_row = float(rows.sum()), float(rows @ rows)
+        square = 2.0 * p * float(n @ n) + 2.0 * float(n.sum()) ** 2 + 4.0 * self.square - 8.0 * float(n @ g)
+        pairs = p * (p - 1.0)
+        disjoint = (whole**2 - 4.0 * by_row + 2.0 * square) / (pairs * (p - 2.0) * (p - 3.0))
+        return _ratio(disjoint, square / pairs - 2.0 * (by_row - square) / (pairs * (p - 2.0)) + disjoint)
 
     @classmethod
-    def of(cls, codes: NDArray[Any], origin: Array) -> "_Gram":
+    def of(cls, codes: NDArray[Any], origin: Array) -> "Gram":
+        """Sums of codes.
+
+        Parameters
+        ----------
+        codes : (P, M) array
+            One odour in each row.
+        origin : (M,) array
+            What is subtracted.
+
+        Returns
+        -------
+        Gram
+        """
         odors, cells = codes.shape
         rows = max(1, _TILE // cells)
         total, lengths, totals = np.zeros(cells), np.empty(odors), np.empty(odors)
@@ -108,7 +157,7 @@ def raw_dimension(codes: ArrayLike) -> float:
     Abbott et al. 2011 [1]_.
     """
     array = _matrix(codes, 2)
-    gram = _Gram.of(array, _column_means(array))
+    gram = Gram.of(array, _column_means(array))
     return gram.lengths.sum() ** 2 / gram.square if gram.square > 0.0 else math.nan
 
 
@@ -164,17 +213,10 @@ def pair_dimension(codes: ArrayLike, coding_level: ArrayLike | None = None) -> f
         level = np.asarray(coding_level, np.float64)
         if level.shape not in ((), array.shape[1:]) or not np.isfinite(level).all():
             raise ValueError("coding_level: not allowed: should be one finite number, or one for each cell")
-        gram = _Gram.of(array, np.broadcast_to(level, array.shape[1:]))
+        gram = Gram.of(array, np.broadcast_to(level, array.shape[1:]))
         own = float(np.square(gram.lengths).sum())
         return _ratio(float(gram.lengths.sum()) ** 2 - own, gram.square - own)
-    gram = _Gram.of(array, _column_means(array))
-    p, n, g = gram.odors, gram.lengths, gram.totals
-    rows = p * n + n.sum() - 2.0 * g
-    whole, by_row = float(rows.sum()), float(rows @ rows)
-    square = 2.0 * p * float(n @ n) + 2.0 * float(n.sum()) ** 2 + 4.0 * gram.square - 8.0 * float(n @ g)
-    pairs = p * (p - 1.0)
-    disjoint = (whole**2 - 4.0 * by_row + 2.0 * square) / (pairs * (p - 2.0) * (p - 3.0))
-    return _ratio(disjoint, square / pairs - 2.0 * (by_row - square) / (pairs * (p - 2.0)) + disjoint)
+    return Gram.of(array, _column_means(array)).pair_dimension()
 
 
 def _ratio(squared_trace: float, trace_of_square: float) -> float:

@@ -65,7 +65,7 @@ class _Models(click.Group):
     """One subcommand for each model, its options read from the model's parameters."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["capacity", "propagation"]
+        return ["capacity", "olfaction", "propagation"]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):

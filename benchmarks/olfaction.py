@@ -1,0 +1,205 @@
+"""Time sparse codes of odors against matrix products with NumPy, in one run and on one thread.
+
+``python benchmarks/olfaction.py`` prints the tables and writes them to ``docs/benchmarks-olfaction.md``. Peers of a
+table code the same odors with the same wiring, taking turns. Times are those of the thread, so that other work on the
+machine counts less.
+"""
+
+import os
+
+for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+import argparse
+import importlib.util
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from simnn import __version__, olfaction
+from simnn.olfaction import codes, cpu, kernels
+from simnn.pipeline import provenance
+
+DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks-olfaction.md"
+REPEATS = 7
+CASES = ((50, 2000, 7, 20000), (50, 2000, 20, 20000), (1000, 20000, 40, 2000))
+"""Glomeruli, Kenyon cells, claws, odors."""
+LEVEL = 0.05
+
+Task = Callable[[], object]
+
+
+def best(tasks: dict[str, Task]) -> dict[str, float]:
+    """Shortest time of each task on this thread in seconds, the tasks taking turns."""
+    for task in tasks.values():
+        task()
+    seconds = dict.fromkeys(tasks, float("inf"))
+    for _ in range(REPEATS):
+        for name, task in tasks.items():
+            start = time.thread_time()
+            task()
+            seconds[name] = min(seconds[name], time.thread_time() - start)
+    return seconds
+
+
+def coded(odors: np.ndarray, wiring: olfaction.Wiring, rule: object, out: np.ndarray) -> Task:
+    """The kernel behind `olfaction.encode`, on this thread."""
+    space = kernels.space(wiring.glomeruli, wiring.kenyon_cells, rule.winners > 0)
+    return lambda: cpu.bound().encode(odors, wiring.wires, rule, 0, len(odors), space, out)
+
+
+def flyhash() -> str:
+    """What became of the FlyHash package."""
+    if importlib.util.find_spec("flyhash") is None:
+        return "The FlyHash package (TeddyHuang-00/FlyHash: Python < 3.12 and NumPy < 2) is not installed here."
+    return (
+        "The FlyHash package is installed, and not timed: it holds drives of all odors, like the matrix product above."
+    )
+
+
+def against_numpy() -> list[str]:
+    """Time of all codes, thresholds known."""
+    lines = [
+        "| N, M, K, P | code | simnn (ms) | matrix product (ms) | and selection (ms) | ratio |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for glomeruli, cells, claws, count in CASES:
+        wiring = olfaction.draw_wiring(glomeruli=glomeruli, kenyon_cells=cells, claws=claws)
+        odors = olfaction.draw_odors(glomeruli=glomeruli, odors=count)
+        transposed = np.ascontiguousarray(wiring.matrix().T.astype(np.float32))
+        thresholds, winners = olfaction.gaussian_thresholds(wiring, LEVEL), codes.winners_of(cells, LEVEL)
+        out = np.empty((count, kernels.words_of(cells)), np.uint64)
+        drives = np.empty((count, cells), np.float32)
+
+        def product(odors=odors, transposed=transposed, drives=drives) -> np.ndarray:
+            return np.matmul(odors, transposed, out=drives)
+
+        tasks = {
+            "threshold": coded(odors, wiring, codes.rule(wiring, LEVEL, thresholds), out),
+            "winners": coded(odors, wiring, codes.rule(wiring, LEVEL, None), out),
+            "product": product,
+            "compare": lambda product=product, thresholds=thresholds: product() > thresholds,
+            "partition": lambda product=product, rank=cells - winners: np.argpartition(product(), rank, axis=1),
+        }
+        seconds = {name: 1e3 * value for name, value in best(tasks).items()}
+        for code, peer, name in (("thresholds", "compare", "threshold"), ("winners", "partition", "winners")):
+            lines.append(
+                f"| {glomeruli}, {cells}, {claws}, {count} | {code} | {seconds[name]:.1f} | {seconds['product']:.1f} | "
+                f"{seconds[peer]:.1f} | {seconds[peer] / seconds[name]:.1f} |"
+            )
+    return lines
+
+
+def counting() -> list[str]:
+    """Overlaps of packed codes against a matrix product, and thresholds of given odors against a partition."""
+    wiring, count = olfaction.draw_wiring(), 2000
+    odors = olfaction.draw_odors(odors=count)
+    packed = olfaction.encode(odors, wiring, LEVEL, sparsening="winners")
+    dense = olfaction.unpack(packed, 2000).astype(np.float32)
+    transposed = np.ascontiguousarray(wiring.matrix().T.astype(np.float32))
+    rank = count - round(LEVEL * count)
+    seconds = best(
+        {
+            "overlaps": lambda: olfaction.overlaps(packed),
+            "product": lambda: dense @ dense.T,
+            "thresholds": lambda: olfaction.thresholds(odors, wiring, LEVEL),
+            "partition": lambda: np.partition(odors @ transposed, rank, axis=0)[rank],
+        }
+    )
+    ms = {name: 1e3 * value for name, value in seconds.items()}
+    return [
+        "| what, 2000 odors and 2000 cells | simnn (ms) | NumPy (ms) | ratio |",
+        "|---|---:|---:|---:|",
+        f"| overlaps of all pairs of codes; product of float32 codes | {ms['overlaps']:.1f} | {ms['product']:.1f} | "
+        f"{ms['product'] / ms['overlaps']:.1f} |",
+        f"| threshold of each cell; product and `np.partition` | {ms['thresholds']:.1f} | {ms['partition']:.1f} | "
+        f"{ms['partition'] / ms['thresholds']:.1f} |",
+    ]
+
+
+def memory() -> list[str]:
+    """Peak memory and time of a million odors, each in a process of its own."""
+    lines = ["| a million odors, 50 glomeruli, 2000 cells, 7 claws | peak memory (MB) | time (s) |", "|---|---:|---:|"]
+    programs = {
+        "nothing: imports, and two small calls": "",
+        "`olfaction.simulate`, one wiring": "olfaction.simulate(odors=1_000_000, trials=1)",
+        "`olfaction.draw_odors`, then `olfaction.encode`, winners, packed": (
+            "olfaction.encode(olfaction.draw_odors(odors=1_000_000), olfaction.draw_wiring(), sparsening='winners')"
+        ),
+    }
+    for name, call in programs.items():
+        program = (
+            "import time; from simnn import olfaction; olfaction.simulate(odors=100, trials=1); "
+            "olfaction.encode(olfaction.draw_odors(odors=9), olfaction.draw_wiring(), 0.3); start = time.perf_counter(); "
+            f"{call or 'pass'}; print(time.perf_counter() - start); "
+            "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+        )
+        output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+        seconds, peak = map(float, output.split())
+        lines.append(f"| {name} | {peak / 1024:.0f} | {seconds:.1f} |")
+    return lines
+
+
+def sweeps() -> list[str]:
+    """Time of one trial of `simulate`."""
+    lines = ["| odors | pairs | time of a trial (ms) |", "|---:|---:|---:|"]
+    for odors, pairs in ((200, 200), (1000, 1000), (5000, 1000)):
+        call = {"odors": odors, "pairs": pairs, "inhibition": "balanced"}
+        olfaction.simulate(trials=1, **call)
+        start = time.perf_counter()
+        olfaction.simulate(trials=20, **call)
+        lines.append(f"| {odors} | {pairs} | {1e3 * (time.perf_counter() - start) / 20:.1f} |")
+    return lines
+
+
+def main() -> None:
+    """Print the tables and write them to the documentation."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    import numba
+
+    text = "\n".join(
+        [
+            "# Benchmarks of sparse codes",
+            "",
+            "Written by `python benchmarks/olfaction.py`: one thread, peers on the same odors in one run.",
+            f"simnn {__version__}, numba {numba.__version__}, NumPy {np.__version__}, "
+            f"Python {platform.python_version()}, {provenance.processor()}, {time.strftime('%Y-%m-%d')}.",
+            "",
+            "## Codes of given odors",
+            "",
+            f"Binary weights, coding level {LEVEL}. The matrix product is float32, into memory that is there already; "
+            "thresholds are compared with it, winners found by `np.argpartition`, which tells their indices only. Packed "
+            "codes of simnn are complete, winners with exactly k cells each. Best of seven, in turns.",
+            "",
+            *against_numpy(),
+            "",
+            flyhash(),
+            "",
+            "## Counting in packed codes",
+            "",
+            *counting(),
+            "",
+            "## Memory",
+            "",
+            *memory(),
+            "",
+            "## One trial of a simulation",
+            "",
+            "Odors, their partners and their noisy copies drawn and coded, the readout learnt and tested, all pairs of the "
+            "first odors compared; N = 50, M = 2000, K = 7.",
+            "",
+            *sweeps(),
+            "",
+        ]
+    )
+    print(text)
+    DOCUMENT.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,434 @@
+"""Sparse codes of odors, packed into bits: thresholds, codes, and what can be counted in them.
+
+Bit ``i % 64`` of word ``i // 64`` of a row is cell i. Codes of 2000 cells take 256 bytes for each odor.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simnn.olfaction.arguments import Array, choice, numbers
+from simnn.olfaction.wiring import Wiring, given_wiring
+
+if TYPE_CHECKING:
+    from simnn.olfaction.kernels import Rule
+
+    Packed = NDArray[np.uint64]
+
+SPARSENING = ("cell", "global", "winners")
+"""Whether each cell has its own threshold, all have one, or the cells with the largest drives to an odor win."""
+
+_BLOCK = 2**22
+"""Drives that are kept at a time: 16 MB."""
+
+
+def winners_of(kenyon_cells: int, coding_level: float) -> int:
+    """Number of cells that win.
+
+    Parameters
+    ----------
+    kenyon_cells : int
+        M.
+    coding_level : float
+        f.
+
+    Returns
+    -------
+    int
+        Nearest integer to ``f M``.
+
+    Raises
+    ------
+    ValueError
+        If that is no cell, or all of them.
+    """
+    winners = round(kenyon_cells * coding_level)
+    if not 0 < winners < kenyon_cells:
+        raise ValueError(
+            f"coding_level: {coding_level!r} is not allowed with {kenyon_cells} cells: {winners} winners make one code"
+        )
+    return winners
+
+
+def gaussian_thresholds(
+    wiring: Wiring, coding_level: float, *, sparsening: str = "cell", channel_correlation: float = 0.0
+) -> NDArray[np.float32]:
+    """Thresholds that give cells, or all of them together, the coding level over all Gaussian odors.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        From `draw_wiring` or `given_wiring`.
+    coding_level : float
+        f, inside (0, 1).
+    sparsening : {"cell", "global"}
+        Whether each cell has its own, or all the same.
+    channel_correlation : float
+        Correlation of any two channels of the odors, which have unit variance.
+
+    Returns
+    -------
+    (M,) float32 array
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or nothing drives a cell.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, ndtri
+
+    level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
+    quantile, deviations = -float(ndtri(level)), wiring.deviations(channel_correlation)
+    if choice("sparsening", sparsening, SPARSENING[:2]) == "cell":
+        return (quantile * deviations).astype(np.float32)
+    # Between those of the cells with the smallest and the largest drives.
+    least, most = sorted((quantile * float(deviations.min()), quantile * float(deviations.max())))
+    scale = float(deviations.max())
+    if most - least > 1e-9 * scale:
+        least = brentq(lambda t: float(ndtr(-t / deviations).mean()) - level, least, most, xtol=1e-12 * scale)
+    return np.full(wiring.kenyon_cells, least, np.float32)
+
+
+def thresholds(odors: ArrayLike, wiring: Wiring, coding_level: float, *, sparsening: str = "cell") -> Any:
+    """Thresholds that give cells, or all of them together, the coding level over given odors.
+
+    Parameters
+    ----------
+    odors : (P, N) array
+        Any real type; computed with in single precision.
+    wiring : Wiring or (M, N) array
+        Weights.
+    coding_level : float
+        f, inside (0, 1).
+    sparsening : {"cell", "global"}
+        Whether each cell has its own, or all the same.
+
+    Returns
+    -------
+    (M,) float32 array
+        A cell fires where its drive is larger. Each fires for the nearest integer to ``f P`` odors, all together for
+        that to ``f M P`` pairs; where equal drives forbid that, for as many as come nearest, of two equally near the
+        fewer. Thresholds of cells lie half-way between the drives that they separate.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or the coding level means no odor, or all of them.
+    """
+    from simnn.olfaction import cpu, kernels
+
+    wiring, rows = _as_wiring(wiring), _odors(odors, _as_wiring(wiring))
+    level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
+    one_each = choice("sparsening", sparsening, SPARSENING[:2]) == "cell"
+    cells, space = wiring.kenyon_cells, kernels.space(wiring.glomeruli, wiring.kenyon_cells, False)
+    chosen = round(level * len(rows) * (1 if one_each else cells))
+    if not 0 < chosen < len(rows) * (1 if one_each else cells):
+        raise ValueError(
+            f"coding_level: {coding_level!r} is not allowed with {len(rows)} odors: cells would fire for {chosen}"
+        )
+    if not one_each:
+        return np.full(cells, _global_threshold(rows, wiring, chosen), np.float32)
+    together = max(1, min(32, _BLOCK // len(rows)))
+    drives, scratch = np.empty((together, len(rows)), np.float32), np.empty(len(rows), np.float32)
+    out, k = np.empty(cells, np.float32), cpu.bound()
+    for begin in range(0, cells, together):
+        end = min(begin + together, cells)
+        k.cell_drives(rows, wiring.wires, np.float32(wiring.mean), begin, end, space, drives)
+        for i in range(begin, end):
+            out[i] = k.split(drives[i - begin], chosen, scratch)
+    return out
+
+
+def _global_threshold(odors: NDArray[Any], wiring: Wiring, chosen: int) -> Any:
+    """Radix search for the drive that so many are at least as large as, then ties."""
+    prefix, above = -1, 0
+    for _ in range(2):
+        counts = sum(_histograms(odors, wiring, prefix), np.zeros(2**16, np.int64))
+        larger = above + np.concatenate([np.cumsum(counts[::-1])[::-1][1:], [0]])
+        digit = int(np.flatnonzero(larger + counts >= chosen)[-1])
+        above, equal, prefix = int(larger[digit]), int(counts[digit]), digit if prefix < 0 else (prefix << 16) + digit
+    ordered = prefix - 2**31
+    value = np.array(ordered if ordered >= 0 else -ordered | 2**31, np.uint32).view(np.float32)[()]
+    return np.nextafter(value, np.float32(-np.inf)) if above + equal - chosen < chosen - above else value
+
+
+def _histograms(odors: NDArray[Any], wiring: Wiring, prefix: int) -> Any:
+    from simnn.olfaction import cpu, kernels
+    from simnn.running import in_slices
+
+    def run(first: int, last: int, _stop: NDArray[np.int64]) -> NDArray[np.int64]:
+        counts = np.zeros(2**16, np.int64)
+        space = kernels.space(wiring.glomeruli, wiring.kenyon_cells, False)
+        ends = min(kernels.LANES * first, len(odors)), min(kernels.LANES * last, len(odors))
+        cpu.bound().histogram(odors, wiring.wires, np.float32(wiring.mean), prefix, *ends, space, counts)
+        return counts
+
+    return in_slices(-(-len(odors) // kernels.LANES), 2**20, run)
+
+
+def rule(wiring: Wiring, level: float, thresholds: NDArray[np.float32] | None) -> "Rule":
+    """What kernels need to know to make codes.
+
+    Parameters
+    ----------
+    wiring : Wiring
+        Weights.
+    level : float
+        Coding level, for winners.
+    thresholds : (M,) float32 array or None
+        Without them, winners take all.
+
+    Returns
+    -------
+    Rule
+    """
+    from scipy.special import ndtri
+
+    from simnn.olfaction import kernels
+
+    zero = np.float32(0.0)
+    if thresholds is not None:
+        return kernels.Rule(thresholds, np.float32(wiring.mean), 0, zero, zero)
+    cells = wiring.kenyon_cells
+    winners = winners_of(cells, level)
+    # Drives to an odor are not far from normal: a third of the winners more or fewer is where the search begins.
+    counts = winners + max(8.0, winners / 3.0) * np.array([1.0, -1.0])
+    low, high = -ndtri(np.clip(counts, 0.5, cells - 0.5) / cells).astype(np.float32)
+    return kernels.Rule(np.zeros(0, np.float32), zero, winners, low, high)
+
+
+def encode(
+    odors: ArrayLike,
+    wiring: Any,
+    coding_level: float = 0.1,
+    *,
+    sparsening: str = "cell",
+    thresholds: ArrayLike | None = None,
+    packed: bool = True,
+) -> Any:
+    """Sparse codes of odors: drives, and which cells are active, in one pass that never holds the drives of all odors.
+
+    Parameters
+    ----------
+    odors : (P, N) array
+        One in each row; any real type, computed with in single precision.
+    wiring : Wiring or (M, N) array
+        Weights: from `draw_wiring`, `given_wiring`, or a matrix as it is.
+    coding_level : float
+        f, inside (0, 1).
+    sparsening : {"cell", "global", "winners"}
+        A cell is active where its drive exceeds its own threshold; where it exceeds one threshold that all cells share;
+        or if it is among the ``round(f M)`` cells with the largest drives to the odor, of equal drives those with the
+        lower index. Winners do not depend on inhibition: it subtracts the same number from all of their drives.
+    thresholds : (M,) array, optional
+        Of the cells, to be used instead of those that give these odors the coding level, which `thresholds` finds:
+        those of other odors, or `gaussian_thresholds`.
+    packed : bool
+        Bits, or truth values.
+
+    Returns
+    -------
+    (P, ceil(M / 64)) uint64 array, or (P, M) bool array
+        See `unpack` and `count_active`. Memory beyond the result: for each thread 256 B for each cell if there are
+        winners, and 512 B for each glomerulus.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or an odor is not finite; one line names it.
+
+    Notes
+    -----
+    A drive is a sum in single precision, in the order of the wiring. It is exact for rates that are small integers and
+    weights that are, so that ties are ties.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from simnn import olfaction
+    >>> wiring = olfaction.draw_wiring(glomeruli=50, kenyon_cells=2000, claws=7)
+    >>> odors = np.random.default_rng(0).standard_normal((1000, 50))
+    >>> codes = olfaction.encode(odors, wiring, coding_level=0.05, sparsening="winners")
+    >>> codes.shape, set(olfaction.count_active(codes).tolist())
+    ((1000, 32), {100})
+    """
+    from simnn.olfaction import cpu, kernels
+    from simnn.running import in_slices
+
+    wires = _as_wiring(wiring)
+    rows = _odors(odors, wires)
+    level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
+    if choice("sparsening", sparsening, SPARSENING) == "winners":
+        if thresholds is not None:
+            raise ValueError("thresholds: not allowed with winners, which have none")
+        law = rule(wires, level, None)
+    elif thresholds is None:
+        law = rule(wires, level, _thresholds(rows, wires, level, sparsening=sparsening))
+    else:
+        law = rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells))
+    codes = np.empty((len(rows), kernels.words_of(wires.kenyon_cells)), np.uint64)
+
+    def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:
+        space = kernels.space(wires.glomeruli, wires.kenyon_cells, law.winners > 0)
+        ends = min(kernels.LANES * first, len(rows)), min(kernels.LANES * last, len(rows))
+        cpu.bound().encode(rows, wires.wires, law, *ends, space, codes)
+
+    for _ in in_slices(-(-len(rows) // kernels.LANES), 2**20, run):
+        pass
+    return codes if packed else unpack(codes, wires.kenyon_cells)
+
+
+_thresholds = thresholds
+
+
+def _given_thresholds(values: ArrayLike, cells: int) -> NDArray[np.float32]:
+    out = np.asarray(values, np.float32)
+    if out.shape not in ((), (cells,)) or np.isnan(out).any():
+        raise ValueError(f"thresholds: not allowed: should be {cells} numbers, one for each cell")
+    return np.ascontiguousarray(np.broadcast_to(out, cells))
+
+
+def _as_wiring(wiring: Any) -> Wiring:
+    return wiring if isinstance(wiring, Wiring) else given_wiring(wiring)
+
+
+def _odors(odors: ArrayLike, wiring: Wiring) -> NDArray[Any]:
+    rows = np.asarray(odors)
+    if rows.ndim != 2 or rows.dtype.kind not in "biuf" or len(rows) == 0 or rows.shape[1] != wiring.glomeruli:
+        raise ValueError(
+            f"odors: shape {rows.shape} is not allowed: should be numbers, one odor in each row and {wiring.glomeruli} "
+            "glomeruli"
+        )
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    # Sums are not finite if a number is not; of the others only enormous ones overflow.
+    if not np.isfinite(rows.sum()) or max(-float(rows.min()), float(rows.max())) > 1e30:
+        raise ValueError("odors: not allowed: should be finite, and of a size that single precision can add up")
+    return np.ascontiguousarray(rows)
+
+
+# --- what can be counted ----------------------------------------------------------------------------------------
+
+
+def _packed(codes: ArrayLike) -> "Packed":
+    array = np.asarray(codes)
+    if array.ndim != 2 or array.dtype != np.uint64 or 0 in array.shape:
+        raise ValueError("codes: not allowed: should be packed codes, one odor in each row")
+    return np.ascontiguousarray(array)
+
+
+def unpack(codes: ArrayLike, kenyon_cells: int) -> NDArray[np.bool_]:
+    """Truth values of packed codes.
+
+    Parameters
+    ----------
+    codes : (P, W) uint64 array
+        From `encode`.
+    kenyon_cells : int
+        M, at most ``64 W``.
+
+    Returns
+    -------
+    (P, M) bool array
+    """
+    packed = _packed(codes)
+    if not 64 * (packed.shape[1] - 1) < kenyon_cells <= 64 * packed.shape[1]:
+        raise ValueError(f"kenyon_cells: {kenyon_cells!r} is not allowed with codes of {packed.shape[1]} words")
+    octets = packed.astype("<u8", copy=False).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=kenyon_cells, bitorder="little").view(np.bool_)
+
+
+def pack(codes: ArrayLike) -> "Packed":
+    """Pack truth values, the inverse of `unpack`.
+
+    Parameters
+    ----------
+    codes : (P, M) array
+        Of zeros and ones, or truth values.
+
+    Returns
+    -------
+    (P, ceil(M / 64)) uint64 array
+    """
+    values = np.asarray(codes)
+    if values.ndim != 2 or 0 in values.shape or not np.isin(values, (0, 1)).all():
+        raise ValueError("codes: not allowed: should be a matrix of zeros and ones, one odor in each row")
+    octets = np.packbits(values.astype(np.bool_), axis=1, bitorder="little")
+    padded = np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))
+    return np.ascontiguousarray(padded).view("<u8").astype(np.uint64, copy=False)
+
+
+def count_active(codes: ArrayLike, axis: int = 1, kenyon_cells: int | None = None) -> NDArray[np.int64]:
+    """Active cells of each odor, or odors that each cell is active for.
+
+    Parameters
+    ----------
+    codes : (P, W) uint64 array
+        From `encode`.
+    axis : {0, 1}
+        What is counted: 1, cells, for each odor; 0, odors, for each cell.
+    kenyon_cells : int, optional
+        Number of cells, to cut the result to; by default all bits, for axis 0.
+
+    Returns
+    -------
+    (P,) or (M,) int64 array
+    """
+    from simnn.olfaction import cpu
+
+    packed = _packed(codes)
+    if axis not in (0, 1):
+        raise ValueError(f"axis: {axis!r} is not allowed: should be 0 or 1")
+    active, total = np.zeros(len(packed), np.int64), np.zeros(64 * packed.shape[1], np.int64)
+    cpu.bound().count(packed, active, total)
+    return active if axis == 1 else total[:kenyon_cells]
+
+
+def overlaps(codes: ArrayLike, other: ArrayLike | None = None) -> NDArray[np.int32]:
+    """Number of cells that are active for both of two odors.
+
+    Parameters
+    ----------
+    codes : (P, W) uint64 array
+        From `encode`.
+    other : (Q, W) uint64 array, optional
+        By default the same.
+
+    Returns
+    -------
+    (P, Q) int32 array
+    """
+    from simnn.olfaction import cpu
+
+    packed = _packed(codes)
+    second = packed if other is None else _packed(other)
+    if packed.shape[1] != second.shape[1]:
+        raise ValueError(f"other: shape {second.shape} is not allowed with codes of {packed.shape[1]} words")
+    out = np.empty((len(packed), len(second)), np.int32)
+    cpu.bound().overlaps(packed, second, out)
+    return out
+
+
+def correlations(codes: ArrayLike, kenyon_cells: int) -> Array:
+    """Correlation of the codes of each pair of odors, over cells.
+
+    Parameters
+    ----------
+    codes : (P, W) uint64 array
+        From `encode`.
+    kenyon_cells : int
+        M.
+
+    Returns
+    -------
+    (P, P) array
+        NaN where an odor activates no cell, or all.
+    """
+    both = overlaps(codes).astype(np.float64)
+    level = np.diag(both) / kenyon_cells
+    covariance = both / kenyon_cells - np.outer(level, level)
+    deviation = np.sqrt(level * (1.0 - level))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(covariance / np.outer(deviation, deviation))

@@ -1,0 +1,370 @@
+"""Kernels of the CPU: wirings, odors given or drawn, their packed codes, thresholds, and sums over packed codes."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simnn.device import normals, philox, selection
+from simnn.device.targets import Target, cpu
+from simnn.olfaction import kernels
+from simnn.olfaction.kernels import LANES
+
+
+class Source(NamedTuple):
+    """Where odors come from, and what copies of them are.
+
+    Attributes
+    ----------
+    given : (n, N) float32 array
+        Odors to choose from; without rows, odors are normal.
+    order : (P,) int32 array
+        Which of them, if there are any.
+    own, common : float
+        Weights of the normal number of a channel, and of the one that all channels share, float32.
+    mean, deviation : (N,) float32 array
+        Of each channel, for copies: ``mean + keep (x - mean) + add deviation eta``.
+    keep, add : float
+        Weights of an odor and of noise in a copy, float32; 1 and 0 for the odor itself.
+    column : int
+        Of the noise in the stream `simnn.device.philox.ODORS`.
+    """
+
+    given: Any
+    order: Any
+    own: Any
+    common: Any
+    mean: Any
+    deviation: Any
+    keep: Any
+    add: Any
+    column: Any
+
+
+class Kernels(NamedTuple):
+    """Kernels of one target (see `bind`)."""
+
+    choose: Callable[..., Any]
+    uniforms: Callable[..., Any]
+    encode: Callable[..., Any]
+    encode_drawn: Callable[..., Any]
+    draw: Callable[..., Any]
+    cell_drives: Callable[..., Any]
+    split: Callable[..., Any]
+    histogram: Callable[..., Any]
+    learn: Callable[..., Any]
+    wrong: Callable[..., Any]
+    count: Callable[..., Any]
+    shared: Callable[..., Any]
+    overlaps: Callable[..., Any]
+    overlap_sums: Callable[..., Any]
+
+
+def bound() -> Kernels:
+    """Kernels of this machine.
+
+    Returns
+    -------
+    Kernels
+    """
+    return bind(cpu(np.float32))
+
+
+@functools.cache
+def bind(target: Target) -> Kernels:
+    """Bind the kernels for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they run, in single precision.
+
+    Returns
+    -------
+    Kernels
+        ``choose(trial, limit, replacement, stream, key, order, place, index)``: each row of ``index`` gets random
+        integers below ``limit``, distinct ones unless with replacement; ``order`` (limit,) and ``place`` (columns,) are
+        scratch, the first of them 0, 1, 2, ...
+        ``uniforms(trial, stream, key, out)``: numbers in (0, 1) into a flat array.
+        ``encode(odors, wires, rule, first, last, space, codes)``: packed codes of rows first, ..., last - 1 of the (P,
+        N) odors, into the same rows.
+        ``encode_drawn(source, trial, key, wires, rule, first, last, space, codes)``: packed codes of odors first, ...,
+        last - 1 of a trial, into rows 0, 1, ...; ``first`` is a multiple of `LANES`.
+        ``draw(source, trial, key, first, last, space, out)``: these odors themselves.
+        ``cell_drives(odors, wires, mean, begin, end, space, out)``: drives of at most 32 cells to all odors.
+        ``split(values, k, scratch)``: threshold that the k largest of the values exceed, or as many as ties allow.
+        ``histogram(odors, wires, mean, prefix, first, last, space, counts)``: of the upper halves of the ordered bit
+        patterns of all drives, or of the lower ones of those with the upper half ``prefix`` >= 0.
+        ``learn(codes, first, trial, key, label, weight, total)``: labels -1 or 1 of odors first, first + 1, ..., sums
+        over odors of labels times codes, and of codes.
+        ``wrong(codes, label, weight, offset, bias)``: number of odors to which ``sum_i (weight_i + offset) code_i +
+        bias`` gives another sign than the label, a zero half.
+        ``count(codes, active, total)``: active cells of each odor, added to the active odors of each cell.
+        ``shared(codes, other)``: number of cells that are active in both of two codes, summed over rows.
+        ``overlaps(codes, other, out)``: number of cells that are active in both, for each pair of rows.
+        ``overlap_sums(codes, own, total)``: overlaps with itself and with all odors, for each odor; returns the sum of
+        squares over all pairs.
+    """
+    routines = kernels.bind(target)
+    encode_tile, tile_drives, common_drive, popcount = routines
+    pairs = normals.bind(target).pairs
+    random = philox.bind(target)
+    philox4x32, uniform = random.philox4x32, random.uniform
+    kth_largest = selection.bind(target).kth_largest
+    word, to_bits = target.word, target.to_bits
+    odors_stream = philox.ODORS * philox.COLUMNS
+    zero, one, half, infinity = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.float32(np.inf)
+    bit = np.uint64(1)
+
+    @target.device
+    def word_of(number, trial, row, stream, key):
+        a, b, c, d = philox4x32(word(number // 4), word(trial), word(row), word(stream), word(key[0]), word(key[1]))
+        place = number % 4
+        return a if place == 0 else (b if place == 1 else (c if place == 2 else d))
+
+    @target.kernel
+    def choose(trial, limit, replacement, stream, key, order, place, index):
+        for i in range(index.shape[0]):
+            row = index[i]
+            for k in range(row.shape[0]):
+                left = limit if replacement else limit - k
+                # Uneven by less than 2^-32 of itself times the limit.
+                chosen = np.int64((np.uint64(word_of(k, trial, i, stream, key)) * np.uint64(left)) >> np.uint64(32))
+                if replacement:
+                    row[k] = chosen
+                else:
+                    place[k] = k + chosen
+                    order[k], order[place[k]] = order[place[k]], order[k]
+                    row[k] = order[k]
+            if not replacement:
+                for k in range(row.shape[0] - 1, -1, -1):
+                    order[k], order[place[k]] = order[place[k]], order[k]
+
+    @target.kernel
+    def uniforms(trial, stream, key, out):
+        for k in range(out.shape[0]):
+            # Counters have 32 bits; a row of them is as long as a matrix is likely to be large.
+            out[k] = uniform(word_of(k % (1 << 32), trial, k >> 32, stream, key), word(0))
+
+    # --- odors ------------------------------------------------------------------------------------------------------
+
+    @target.routine
+    def draw_normals(glomeruli, own, common, group, trial, stream, key, words, x):
+        flat = x.reshape(x.shape[0] * LANES)
+        for k in range(x.shape[0] // 16):
+            begin = 1024 * k
+            pairs(
+                512 * k,
+                512,
+                trial,
+                group,
+                stream,
+                key,
+                words,
+                flat[begin : begin + 512],
+                flat[begin + 512 : begin + 1024],
+            )
+        if common != zero:
+            shared = x[glomeruli]
+            for n in range(glomeruli):
+                row = x[n]
+                for t in range(LANES):
+                    row[t] = own * row[t] + common * shared[t]
+        for n in range(glomeruli, x.shape[0]):
+            row = x[n]
+            for t in range(LANES):
+                row[t] = zero
+
+    @target.routine
+    def draw_tile(source, begin, lanes, trial, key, space):
+        x, glomeruli = space.tile, source.mean.shape[0]
+        group = begin // LANES
+        if source.given.shape[0] > 0:
+            for t in range(lanes):
+                odor = source.given[source.order[begin + t]]
+                for n in range(glomeruli):
+                    x[n, t] = odor[n]
+        else:
+            draw_normals(glomeruli, source.own, source.common, group, trial, odors_stream, key, space.words, x)
+        if source.add != zero or source.keep != one:
+            stream = odors_stream + source.column
+            draw_normals(glomeruli, source.own, source.common, group, trial, stream, key, space.words, space.noise)
+            for n in range(glomeruli):
+                row, noise = x[n], space.noise[n]
+                lost, strength = (one - source.keep) * source.mean[n], source.add * source.deviation[n]
+                for t in range(LANES):
+                    row[t] = lost + source.keep * row[t] + strength * noise[t]
+
+    @target.kernel
+    def encode_drawn(source, trial, key, wires, rule, first, last, space, codes):
+        for begin in range(first, last, LANES):
+            lanes = min(LANES, last - begin)
+            draw_tile(source, begin, lanes, trial, key, space)
+            encode_tile(wires, rule, lanes, begin - first, space, codes)
+
+    @target.kernel
+    def draw(source, trial, key, first, last, space, out):
+        for begin in range(first, last, LANES):
+            lanes = min(LANES, last - begin)
+            draw_tile(source, begin, lanes, trial, key, space)
+            for t in range(lanes):
+                row = out[begin - first + t]
+                for n in range(row.shape[0]):
+                    row[n] = space.tile[n, t]
+
+    @target.routine
+    def load(odors, begin, lanes, x):
+        for t in range(lanes):
+            odor = odors[begin + t]
+            for n in range(odor.shape[0]):
+                x[n, t] = np.float32(odor[n])
+
+    @target.kernel
+    def encode(odors, wires, rule, first, last, space, codes):
+        for begin in range(first, last, LANES):
+            lanes = min(LANES, last - begin)
+            load(odors, begin, lanes, space.tile)
+            encode_tile(wires, rule, lanes, begin, space, codes)
+
+    # --- thresholds -------------------------------------------------------------------------------------------------
+
+    @target.kernel
+    def cell_drives(odors, wires, mean, begin, end, space, out):
+        shift = space.lane[0]
+        for first in range(0, odors.shape[0], LANES):
+            lanes = min(LANES, odors.shape[0] - first)
+            load(odors, first, lanes, space.tile)
+            common_drive(mean, space.tile, shift)
+            tile_drives(wires, begin, end, space.tile, space.drive)
+            for i in range(end - begin):
+                row, drive = out[i], space.drive[i]
+                for t in range(lanes):
+                    row[first + t] = drive[t] - shift[t]
+
+    @target.kernel
+    def split(values, k, scratch):
+        value = kth_largest(values, k, scratch)
+        larger, equal, above, below = 0, 0, infinity, -infinity
+        for j in range(values.shape[0]):
+            v = values[j]
+            larger += 1 if v > value else 0
+            equal += 1 if v == value else 0
+            above = min(above, v) if v > value else above
+            below = max(below, v) if v < value else below
+        upper, lower = (value, below) if larger + equal - k < k - larger else (above, value)
+        if upper == infinity or lower == -infinity:
+            return lower
+        middle = lower + half * (upper - lower)
+        return middle if middle < upper else lower
+
+    @target.kernel
+    def histogram(odors, wires, mean, prefix, first, last, space, counts):
+        shift, cells = space.lane[0], wires.count.shape[0]
+        for begin in range(first, last, LANES):
+            lanes = min(LANES, last - begin)
+            load(odors, begin, lanes, space.tile)
+            common_drive(mean, space.tile, shift)
+            for start in range(0, cells, 32):
+                end = min(start + 32, cells)
+                tile_drives(wires, start, end, space.tile, space.drive)
+                for i in range(end - start):
+                    drive = space.drive[i]
+                    for t in range(lanes):
+                        bits = np.int64(to_bits(drive[t] - shift[t]))
+                        ordered = (bits if bits >= 0 else -(bits & 0x7FFFFFFF)) + 0x80000000
+                        if prefix < 0:
+                            counts[ordered >> 16] += 1
+                        elif ordered >> 16 == prefix:
+                            counts[ordered & 0xFFFF] += 1
+
+    # --- packed codes -----------------------------------------------------------------------------------------------
+
+    @target.kernel
+    def learn(codes, first, trial, key, label, weight, total):
+        for p in range(codes.shape[0]):
+            label[p] = 1 if word_of(first + p, trial, 0, odors_stream + 3, key) >= word(0x80000000) else -1
+            sign = np.int64(label[p])
+            for w in range(codes.shape[1]):
+                packed, sums, active = codes[p, w], weight[64 * w : 64 * w + 64], total[64 * w : 64 * w + 64]
+                for b in range(64):
+                    on = np.int64((packed >> np.uint64(b)) & bit)
+                    sums[b] += sign * on
+                    active[b] += on
+
+    @target.kernel
+    def wrong(codes, label, weight, offset, bias):
+        errors = 0.0
+        for p in range(codes.shape[0]):
+            learnt, active = np.int64(0), np.int64(0)
+            for w in range(codes.shape[1]):
+                packed, sums = codes[p, w], weight[64 * w : 64 * w + 64]
+                active += popcount(packed)
+                for b in range(64):
+                    learnt += sums[b] * np.int64((packed >> np.uint64(b)) & bit)
+            field = (np.float64(learnt) + offset * np.float64(active) + bias) * np.float64(label[p])
+            errors += 1.0 if field < 0.0 else (0.5 if field == 0.0 else 0.0)
+        return errors
+
+    @target.kernel
+    def count(codes, active, total):
+        for p in range(codes.shape[0]):
+            cells = np.int64(0)
+            for w in range(codes.shape[1]):
+                packed, sums = codes[p, w], total[64 * w : 64 * w + 64]
+                cells += popcount(packed)
+                for b in range(64):
+                    sums[b] += np.int64((packed >> np.uint64(b)) & bit)
+            active[p] = cells
+
+    @target.device
+    def overlap(one_code, other_code):
+        both = np.int64(0)
+        for w in range(one_code.shape[0]):
+            both += popcount(one_code[w] & other_code[w])
+        return both
+
+    @target.kernel
+    def shared(codes, other):
+        both = np.int64(0)
+        for p in range(codes.shape[0]):
+            both += overlap(codes[p], other[p])
+        return both
+
+    @target.kernel
+    def overlaps(codes, other, out):
+        for u in range(codes.shape[0]):
+            for v in range(other.shape[0]):
+                out[u, v] = overlap(codes[u], other[v])
+
+    @target.kernel
+    def overlap_sums(codes, own, total):
+        square = np.int64(0)
+        for u in range(codes.shape[0]):
+            row = np.int64(0)
+            for v in range(u):
+                both = overlap(codes[u], codes[v])
+                total[v] += both
+                row += both
+                square += 2 * both * both
+            own[u] = overlap(codes[u], codes[u])
+            total[u] = row + own[u]
+            square += own[u] * own[u]
+        return square
+
+    return Kernels(
+        choose,
+        uniforms,
+        encode,
+        encode_drawn,
+        draw,
+        cell_drives,
+        split,
+        histogram,
+        learn,
+        wrong,
+        count,
+        shared,
+        overlaps,
+        overlap_sums,
+    )

@@ -1,0 +1,192 @@
+"""What is simulated: random expansions of random odors, the sweep over them, and how it is run. Light to import."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from simnn import sweeps
+from simnn.sweeps import Integer, Number, Strict
+
+
+class Experiment(Strict):
+    """A random expansion and its odors; every field may be swept.
+
+    Attributes
+    ----------
+    glomeruli : int
+        Input channels N.
+    kenyon_cells : int
+        Cells M of the expansion.
+    claws : int
+        Inputs K of each cell, 0 for all glomeruli.
+    replacement : bool
+        Whether a cell may draw a glomerulus more than once.
+    weights : str
+        Law of the weights, one of `simnn.olfaction.drive_pairs.WEIGHTS`.
+    inhibition : {"none", "balanced"}
+        Whether the mean of the matrix of weights is subtracted from its entries.
+    sparsening : {"cell", "global", "winners"}
+        Whether each cell has its own threshold, all have one, or the cells with the largest drives to an odor win.
+    coding_level : float
+        Fraction f of active cells.
+    odors : int
+        Number P of odors.
+    channel_correlation : float
+        Of any two channels, over odors.
+    input_correlation : float
+        Of each odor and its partner.
+    noise : float
+        DeltaS of noisy copies: 1 - correlation with the odor.
+    convention : {"normalised", "additive"}
+        Whether noisy copies have the variance of odors, or that of the noise on top of it.
+    """
+
+    glomeruli: Annotated[Integer, Field(ge=1, le=2**20)] = 50
+    kenyon_cells: Annotated[Integer, Field(ge=2, le=2**23)] = 2000
+    claws: Annotated[Integer, Field(ge=0, le=2**20)] = 7
+    replacement: Annotated[bool, Field(strict=True)] = False
+    weights: Literal["binary", "cerebellar", "cortical", "uniform", "halfnormal", "gaussian"] = "binary"
+    inhibition: Literal["none", "balanced"] = "none"
+    sparsening: Literal["cell", "global", "winners"] = "cell"
+    coding_level: Annotated[Number, Field(gt=0.0, lt=1.0)] = 0.1
+    odors: Annotated[Integer, Field(ge=4, le=2**30)] = 1000
+    channel_correlation: Annotated[Number, Field(ge=0.0, lt=1.0)] = 0.0
+    input_correlation: Annotated[Number, Field(ge=-1.0, le=1.0)] = 0.5
+    noise: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.05
+    convention: Literal["normalised", "additive"] = "normalised"
+
+
+class Run(Strict):
+    """How a sweep is run.
+
+    Attributes
+    ----------
+    pairs : int
+        Odors, of those of a trial, that are compared with each other for the dimension.
+    trials : int
+        Wirings, each with odors of its own, for each point of the sweep.
+    first_trial : int
+        Number of the first one; trial t is the same in every run.
+    seed : int
+        Key of all random numbers.
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    keep_trials : bool
+        Whether the dataset has one entry for each trial instead of mean and standard error.
+    """
+
+    pairs: Annotated[Integer, Field(ge=4, le=2**20)] = 1000
+    trials: Annotated[Integer, Field(ge=1, le=2**32)] = 10
+    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
+    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    keep_trials: bool = False
+
+
+SWEPT = tuple(Experiment.model_fields)
+"""Parameters that may be a scalar or a sequence."""
+
+PARAMETERS = (*Experiment.model_fields, *Run.model_fields)
+"""All parameters of ``simulate`` that are plain values."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Experiments of a sweep, in C order of its axes.
+
+    Attributes
+    ----------
+    axes : dict of str to tuple
+        Values of each swept parameter, in the order given.
+    experiments : tuple of Experiment
+        One for each combination.
+    run : Run
+        How they are run.
+    """
+
+    axes: dict[str, tuple[Any, ...]]
+    experiments: tuple[Experiment, ...]
+    run: Run
+
+
+def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bool = False) -> Sweep:
+    """Validate parameters and expand their sequences.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Fields of `Experiment`, each a scalar or a sequence of scalars, and of `Run`.
+    available : int, optional
+        Number of odors that are given, if they are.
+    wired : bool
+        Whether the wiring is given.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
+    run = sweeps.checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
+    given = {name: value for name, value in parameters.items() if name in SWEPT}
+    axes = sweeps.axes(Experiment, given)
+    fixed = sweeps.checked(Experiment, {name: value for name, value in given.items() if name not in axes})
+    experiments = tuple(fixed.model_copy(update=point) for point in sweeps.points(axes))
+    for experiment in experiments:
+        _check_together(experiment, wired)
+        if available is not None and experiment.odors > available:
+            raise ValueError(f"odors: {experiment.odors!r} is not allowed: {available} are given")
+    if run.first_trial + run.trials > 2**32:
+        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
+    return Sweep(axes, experiments, run)
+
+
+def _check_together(experiment: Experiment, wired: bool) -> None:
+    """Refuse values that make no sense together."""
+
+    def refuse(name: str, reason: str) -> None:
+        raise ValueError(f"{name}: {getattr(experiment, name)!r} is not allowed {reason}")
+
+    if not wired:
+        if experiment.claws > experiment.glomeruli and not experiment.replacement:
+            refuse("claws", f"with glomeruli {experiment.glomeruli}: that is more than there are")
+        all_equal = experiment.weights == "binary" and experiment.claws in (0, experiment.glomeruli)
+        if all_equal and experiment.inhibition == "balanced" and not (experiment.replacement and experiment.claws):
+            refuse("inhibition", "with equal weights on all glomeruli: nothing is left of them")
+    if experiment.sparsening == "winners":
+        winners = round(experiment.coding_level * experiment.kenyon_cells)
+        if not 0 < winners < experiment.kenyon_cells:
+            refuse("coding_level", f"with kenyon_cells {experiment.kenyon_cells}: {winners} winners make one code only")
+    if experiment.convention == "additive" and experiment.noise == 1.0:
+        refuse("noise", "with convention 'additive': no noise is large enough")
+
+
+def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters as ``simnn.olfaction.simulate`` would, without running anything.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Scalars, or sequences for swept parameters.
+
+    Returns
+    -------
+    dict
+        The same parameters with values of their own type: ``noise=0`` becomes 0.0, sequences become lists.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    plan = sweep(parameters)
+    scalars = plan.experiments[0].model_dump(mode="json") | plan.run.model_dump()
+    return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}

@@ -1,0 +1,541 @@
+"""``simulate``, ``draw_odors``: validate, run in kernels, return a dataset."""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simnn import sweeps
+from simnn.olfaction import codes, model
+from simnn.olfaction.model import Experiment, Sweep
+from simnn.olfaction.statistics import Gram
+from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from simnn.olfaction.cpu import Source
+
+    Array = NDArray[np.float64]
+
+_CHUNK = 4096
+"""Odors that are coded before their codes are counted: whole tiles."""
+
+_LONG_NAMES = {
+    "glomeruli": "glomeruli",
+    "kenyon_cells": "Kenyon cells",
+    "claws": "inputs of each Kenyon cell, 0 for all glomeruli",
+    "replacement": "whether a cell may draw a glomerulus more than once",
+    "weights": "law of the weights",
+    "inhibition": "whether the mean weight is subtracted",
+    "sparsening": "what decides which cells are active",
+    "coding_level": "fraction of active cells that is asked for",
+    "odors": "odors",
+    "channel_correlation": "correlation of any two glomeruli over odors",
+    "input_correlation": "correlation of an odor and its partner",
+    "noise": "1 - correlation of a noisy copy with its odor",
+    "convention": "variance of noisy copies",
+    "trial": "wiring and set of odors",
+}
+
+_COLUMNS = {
+    "dimension": "dimension of the codes, for all odors that these are drawn from",
+    "raw_dimension": "participation ratio of the codes of these odors",
+    "output_correlation": "correlation of the codes of an odor and its partner",
+    "cluster_noise": "1 - correlation of the codes of an odor and its noisy copy",
+    "readout_error": "fraction of noisy copies that a Hebbian readout of all odors gets wrong",
+    "activity": "fraction of active cells, reached",
+    "odor_activity_deviation": "standard deviation over odors of the fraction of active cells",
+    "cell_activity_deviation": "standard deviation over cells of the fraction of odors they respond to",
+    "silent_fraction": "fraction of cells that respond to no odor",
+    "silent_odor_fraction": "fraction of odors that no cell responds to",
+    "population_sparseness": "sparseness over cells, mean over odors that are not silent",
+    "lifetime_sparseness": "sparseness over odors, mean over cells that are not silent",
+}
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is given instead of drawn.
+
+    Attributes
+    ----------
+    responses : (P, N) float32 array or None
+        Odors, to be taken in random order.
+    wiring : Wiring or None
+        Without inhibition.
+    frequencies : (N,) array or None
+        Of glomeruli.
+    """
+
+    responses: "NDArray[np.float32] | None" = None
+    wiring: Wiring | None = None
+    frequencies: "Array | None" = None
+
+
+def _simulate(given: dict[str, Any]) -> "xr.Dataset":
+    parameters = dict(given)
+    progress = parameters.pop("progress", None)
+    plan, data = _plan(parameters)
+    _check_memory(plan)
+    return _dataset(plan, data, _collect(plan, data, progress))
+
+
+@sweeps.in_order_given(_simulate)
+def simulate(
+    *,
+    glomeruli: ArrayLike = 50,
+    kenyon_cells: ArrayLike = 2000,
+    claws: ArrayLike = 7,
+    replacement: bool | Sequence[bool] = False,
+    weights: str | Sequence[str] = "binary",
+    inhibition: str | Sequence[str] = "none",
+    sparsening: str | Sequence[str] = "cell",
+    coding_level: ArrayLike = 0.1,
+    odors: ArrayLike = 1000,
+    channel_correlation: ArrayLike = 0.0,
+    input_correlation: ArrayLike = 0.5,
+    noise: ArrayLike = 0.05,
+    convention: str | Sequence[str] = "normalised",
+    responses: ArrayLike | None = None,
+    connections: Any = None,
+    frequencies: ArrayLike | None = None,
+    pairs: int = 1000,
+    trials: int = 10,
+    first_trial: int = 0,
+    seed: int = 0,
+    backend: str = "auto",
+    keep_trials: bool = False,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    """Measure the sparse codes that random expansions make of odors.
+
+    Parameters
+    ----------
+    glomeruli, kenyon_cells : int or sequence of int
+        Input channels N and cells M.
+    claws : int or sequence of int
+        Inputs K of each cell; 0 for all glomeruli.
+    replacement : bool or sequence of bool
+        Whether a cell may draw a glomerulus more than once.
+    weights : str or sequence of str
+        Law of the weights of inputs, one of `simnn.olfaction.drive_pairs.WEIGHTS`.
+    inhibition : {"none", "balanced"} or sequence of them
+        Whether the mean of the matrix of weights is subtracted from its entries.
+    sparsening : {"cell", "global", "winners"} or sequence of them
+        A cell is active where its drive exceeds its own threshold; where it exceeds one that all cells share; or if it
+        is among the ``round(f M)`` cells with the largest drives to the odor. Thresholds are those of all Gaussian
+        odors, or of the given odors of the trial.
+    coding_level : float or sequence of float
+        Fraction f of active cells, inside (0, 1).
+    odors : int or sequence of int
+        Number P of odors.
+    channel_correlation : float or sequence of float
+        Correlation of any two glomeruli over odors, which are standard normal otherwise.
+    input_correlation : float or sequence of float
+        Correlation of each odor and its partner: a second odor, for ``output_correlation``.
+    noise : float or sequence of float
+        DeltaS, 1 - correlation, of the noisy copy of each odor, for ``cluster_noise`` and ``readout_error``; see
+        `simnn.olfaction.theory.input_noise`.
+    convention : {"normalised", "additive"} or sequence of them
+        Whether a copy has the variance of odors, ``(1 - DeltaS) x + ...``, or that of the noise on top.
+    responses : (n, N) array, optional
+        Odors to draw from without replacement, one in each row, instead of Gaussian ones, for instance rates of
+        `projection_neurons`; ``glomeruli`` and ``channel_correlation`` are then left out, and ``odors`` is by default
+        all. Noise is normal then too, with the variance of each channel.
+    connections : (M, N) array, optional
+        Weights, one cell in each row, instead of random ones: a connectome, or one of `simnn.olfaction.nulls`;
+        ``glomeruli``, ``kenyon_cells``, ``claws``, ``replacement`` and ``weights`` are then left out.
+    frequencies : (N,) array, optional
+        How often a claw chooses each glomerulus, up to a factor; ``glomeruli`` is then left out.
+    pairs : int
+        Odors of a trial, the first ones, all pairs of which count for the dimensions.
+    trials : int
+        Wirings, each with a set of odors, for each point of the sweep.
+    first_trial : int
+        Number of the first trial. Trial t is the same in every run with the same seed.
+    seed : int
+        In [0, 2^64).
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    keep_trials : bool
+        Keep a ``trial`` dimension instead of mean and standard error.
+    progress : bool, optional
+        Show progress; by default only on a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. With
+        ``<name>_stderr`` unless trials are kept: ``dimension``, the estimate over pairs of odors without bias
+        (`simnn.olfaction.statistics.pair_dimension`), and ``raw_dimension``, the participation ratio of these odors;
+        ``output_correlation`` and ``cluster_noise``, from covariances summed over cells; ``readout_error`` of the
+        Hebbian readout that learnt all odors with random labels and sees their copies, a field of zero being half an
+        error; ``activity``, the coding level that is reached, and its standard deviations over odors and over cells;
+        ``silent_fraction`` of the cells and ``silent_odor_fraction``; ``population_sparseness`` and
+        ``lifetime_sparseness``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
+    MemoryError
+        If the packed codes of one set of odors for each thread do not fit into this machine's memory.
+
+    Notes
+    -----
+    Results do not depend on the number of threads, nor on how a run is cut into pieces. Odors are drawn and coded tile
+    by tile; what is kept of a trial is its packed codes, ``P M / 8`` bytes.
+
+    References
+    ----------
+    `simnn.olfaction.theory`; Litwin-Kumar et al. 2017, Babadi and Sompolinsky 2014.
+
+    Examples
+    --------
+    >>> from simnn import olfaction
+    >>> ds = olfaction.simulate(kenyon_cells=500, claws=[1, 3, 7], coding_level=0.1, odors=200, trials=2)
+    >>> dict(ds.dimension.sizes)
+    {'claws': 3}
+    """
+    raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
+
+
+def draw_odors(
+    *,
+    glomeruli: int = 50,
+    odors: int = 1000,
+    channel_correlation: float = 0.0,
+    keep: float = 1.0,
+    add: float = 0.0,
+    column: int = 2,
+    trial: int = 0,
+    seed: int = 0,
+) -> NDArray[np.float32]:
+    """Draw the Gaussian odors of one trial of `simulate`, or copies of them.
+
+    Parameters
+    ----------
+    glomeruli, odors : int
+        N and P.
+    channel_correlation : float
+        Correlation of any two channels.
+    keep, add : float
+        A copy is ``keep x + add eta``, eta of the law of the odors.
+    column : int
+        Which eta: 1 for partners, 2 for noisy copies.
+    trial : int
+        Number of the trial.
+    seed : int
+        In [0, 2^64).
+
+    Returns
+    -------
+    (P, N) float32 array
+    """
+    from simnn.olfaction import cpu, kernels
+
+    experiment = sweeps.checked(
+        Experiment, {"glomeruli": glomeruli, "odors": odors, "channel_correlation": channel_correlation, "claws": 0}
+    )
+    source = _copies(_source(experiment, None, trial, _key(seed)), keep, add, column)
+    out = np.empty((odors, glomeruli), np.float32)
+    cpu.bound().draw(source, trial, _key(seed), 0, odors, kernels.space(glomeruli, 1, False), out)
+    return out
+
+
+# --- one trial --------------------------------------------------------------------------------------------------
+
+
+def _key(seed: int) -> NDArray[np.uint64]:
+    return np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint64)
+
+
+def _source(
+    experiment: Experiment, responses: "NDArray[np.float32] | None", trial: int, key: NDArray[np.uint64]
+) -> "Source":
+    from simnn.device import philox
+    from simnn.olfaction import cpu
+
+    n, common = experiment.glomeruli, experiment.channel_correlation
+    given, order = np.empty((0, n), np.float32), np.empty(0, np.int32)
+    mean, deviation = np.zeros(n, np.float32), np.ones(n, np.float32)
+    if responses is not None:
+        given, order = responses, np.empty(experiment.odors, np.int32)
+        mean = responses.mean(axis=0, dtype=np.float64).astype(np.float32)
+        deviation = responses.std(axis=0, dtype=np.float64).astype(np.float32)
+        scratch, stream = np.arange(len(responses), dtype=np.int32), philox.ODORS * philox.COLUMNS + 4
+        place = np.zeros(experiment.odors, np.int32)
+        cpu.bound().choose(trial, len(responses), False, stream, key, scratch, place, order[np.newaxis])
+    one, zero = np.float32(1.0), np.float32(0.0)
+    parts = np.float32(math.sqrt(1.0 - common)), np.float32(math.sqrt(common))
+    return cpu.Source(given, order, *parts, mean, deviation, one, zero, 0)
+
+
+def _copies(source: "Source", keep: float, add: float, column: int) -> "Source":
+    return source._replace(keep=np.float32(keep), add=np.float32(add), column=column)
+
+
+def _wiring(experiment: Experiment, data: _Data, trial: int, seed: int) -> Wiring:
+    if data.wiring is not None:
+        given = data.wiring
+        return Wiring(given.wires, given.claws, given.glomeruli, experiment.inhibition)
+    return draw_wiring(
+        glomeruli=experiment.glomeruli,
+        kenyon_cells=experiment.kenyon_cells,
+        claws=experiment.claws,
+        weights=experiment.weights,
+        replacement=experiment.replacement,
+        frequencies=data.frequencies,
+        inhibition=experiment.inhibition,
+        trial=trial,
+        seed=seed,
+    )
+
+
+def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "NDArray[np.float32] | None":
+    level, sparsening = experiment.coding_level, experiment.sparsening
+    if sparsening == "winners":
+        return None
+    if len(source.given) == 0:
+        correlation = experiment.channel_correlation
+        return codes.gaussian_thresholds(wiring, level, sparsening=sparsening, channel_correlation=correlation)
+    chosen: NDArray[np.float32] = codes.thresholds(source.given[source.order], wiring, level, sparsening=sparsening)
+    return chosen
+
+
+def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
+    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if they are not wanted any more."""
+    from simnn.olfaction import cpu, kernels, theory
+
+    k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
+    wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
+    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source))
+    rho, amplitude = experiment.input_correlation, theory.noise_amplitude(experiment.noise, experiment.convention)
+    partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
+    kept = 1.0 - experiment.noise if experiment.convention == "normalised" else 1.0
+    noisy = _copies(source, kept, amplitude, 2)
+    space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
+    packed = np.empty((p, words), np.uint64)
+    label, active = np.empty(p, np.int8), np.empty(p, np.int64)
+    weight, total, other_total, copy_total = np.zeros((4, 64 * words), np.int64)
+    other, other_active = np.empty((min(_CHUNK, p), words), np.uint64), np.empty(min(_CHUNK, p), np.int64)
+
+    def code(law_of_odors: "Source", first: int, last: int, out: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        k.encode_drawn(law_of_odors, trial, key, wiring.wires, law, first, last, space, out)
+        return out[: last - first]
+
+    chunks = [(first, min(first + _CHUNK, p)) for first in range(0, p, _CHUNK)]
+    both, both_copies, errors = 0, 0, 0.0
+    for first, last in chunks:
+        if stop[0]:
+            return np.full(len(_COLUMNS), np.nan)
+        mine = code(source, first, last, packed[first:last])
+        k.learn(mine, first, trial, key, label[first:last], weight, total)
+        partner = code(partners, first, last, other)
+        both += k.shared(mine, partner)
+        k.count(partner, other_active, other_total)
+    level, labels = experiment.coding_level, int(label.sum(dtype=np.int64))
+    bias = level * (level * labels * m - float(weight.sum()))
+    for first, last in chunks:
+        if stop[0]:
+            return np.full(len(_COLUMNS), np.nan)
+        copy = code(noisy, first, last, other)
+        both_copies += k.shared(packed[first:last], copy)
+        k.count(copy, other_active, copy_total)
+        errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+    k.count(packed, active, np.zeros_like(total))
+    compared = packed[: min(pairs, p)]
+    own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
+    square = k.overlap_sums(compared, own, sums)
+    gram = Gram(len(compared), own.astype(np.float64), sums.astype(np.float64), float(square))
+    by_odor, by_cell = active / m, total[:m] / p
+    return np.array(
+        [
+            gram.pair_dimension(),
+            gram.raw_dimension(),
+            _correlation(both, total, other_total, p),
+            1.0 - _correlation(both_copies, total, copy_total, p),
+            errors / p,
+            by_cell.mean(),
+            by_odor.std(),
+            by_cell.std(),
+            np.mean(by_cell == 0.0),
+            np.mean(by_odor == 0.0),
+            _sparseness(by_odor, m),
+            _sparseness(by_cell, p),
+        ]
+    )
+
+
+def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], odors: int) -> float:
+    """Of two codes over odors, from covariances and variances summed over cells."""
+    a, b = total / odors, other / odors
+    variance = float((a * (1.0 - a)).sum()) * float((b * (1.0 - b)).sum())
+    return (both / odors - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+
+
+def _sparseness(fraction: "Array", number: int) -> float:
+    """Of binary responses, the mean of ``(1 - a) / (1 - 1 / number)`` over those that are not silent."""
+    heard = fraction[fraction > 0.0]
+    return float((1.0 - heard).mean()) / (1.0 - 1.0 / number) if len(heard) else math.nan
+
+
+# --- data that are given ----------------------------------------------------------------------------------------
+
+
+def _take_data(parameters: dict[str, Any]) -> _Data:
+    """Take arrays out of the parameters, and put in what follows from them."""
+    responses, connections, frequencies = (
+        parameters.pop(name, None) for name in ("responses", "connections", "frequencies")
+    )
+    settled = {
+        "responses": (responses, ("glomeruli", "channel_correlation")),
+        "connections": (connections, ("glomeruli", "kenyon_cells", "claws", "replacement", "weights")),
+        "frequencies": (frequencies, ("glomeruli",)),
+    }
+    for name, (array, others) in settled.items():
+        for other in others if array is not None else ():
+            if other in parameters:
+                raise ValueError(f"{other}: not allowed with {name}, which settles it")
+    if connections is not None and frequencies is not None:
+        raise ValueError("frequencies: not allowed with connections, which settle them")
+    rows, wiring, shares = None, None, None
+    if connections is not None:
+        wiring = given_wiring(connections)
+        parameters |= {"glomeruli": wiring.glomeruli, "kenyon_cells": wiring.kenyon_cells, "claws": 0}
+    if frequencies is not None:
+        shares = np.asarray(frequencies, np.float64)
+        if shares.ndim != 1:
+            raise ValueError(f"frequencies: shape {shares.shape} is not allowed: should be 1-D")
+        parameters["glomeruli"] = len(shares)
+    if responses is not None:
+        rows = np.asarray(responses)
+        if rows.ndim != 2 or rows.dtype.kind not in "biuf" or 0 in rows.shape:
+            raise ValueError(f"responses: shape {rows.shape} is not allowed: should be numbers, one odor in each row")
+        if parameters.setdefault("glomeruli", rows.shape[1]) != rows.shape[1]:
+            raise ValueError(f"responses: {rows.shape[1]} glomeruli are not allowed: the wiring has others")
+        if not np.isfinite(rows).all() or np.abs(rows).max() > 1e30:
+            raise ValueError("responses: not allowed: should be finite")
+        parameters.setdefault("odors", len(rows))
+        rows = np.ascontiguousarray(rows, np.float32)
+    return _Data(rows, wiring, shares)
+
+
+def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
+    data = _take_data(parameters)
+    plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
+    available = None if data.responses is None else len(data.responses)
+    plan = model.sweep(plain, available, data.wiring is not None)
+    if plan.run.backend == "cuda":
+        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
+    return plan, data
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------
+
+
+def _check_memory(plan: Sweep) -> None:
+    from simnn.device.targets import threads
+
+    needed = threads() * max(
+        e.kenyon_cells * ((e.odors + _CHUNK) / 8 + 512 + 32 * (e.claws or e.glomeruli)) + 17 * e.odors
+        for e in plan.experiments
+    )
+    needed += 8 * len(_COLUMNS) * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise MemoryError(
+            f"the sweep needs about {needed / 2**30:.1f} GiB and this machine has {available / 2**30:.1f} GiB; "
+            "use fewer odors, cells or threads, or keep fewer trials"
+        )
+
+
+def _collect(plan: Sweep, data: _Data, progress: bool | None) -> dict[str, "Array"]:
+    """Statistics as (cells, trials) arrays if trials are kept, else means and ``<name>_stderr``, (cells,)."""
+    from simnn.device import moments
+    from simnn.device.targets import cpu
+    from simnn.progress import track
+    from simnn.running import in_slices
+
+    cells, trials, columns = len(plan.experiments), plan.run.trials, len(_COLUMNS)
+
+    def run(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], "Array"]:
+        task = np.arange(first, last)
+        cell, trial = task // trials, task % trials
+        rows = [
+            _trial(plan.experiments[c], data, plan.run.pairs, plan.run.seed, plan.run.first_trial + int(t), stop)
+            for c, t in zip(cell, trial, strict=True)
+        ]
+        return cell, trial, np.reshape(rows, (len(task), columns))
+
+    kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
+    shape = cells, columns
+    count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
+    add = moments.bind(cpu(np.float64))
+    with track(cells * trials, "wiring", progress) as advance:
+        for cell, trial, rows in in_slices(cells * trials, 2**16, run):
+            if kept is not None:
+                kept[cell, trial] = rows
+            else:
+                # The dimension of a few odors may be infinite; so is its mean then, with a standard error of NaN.
+                with np.errstate(invalid="ignore"):
+                    add(cell, rows, count, mean, deviation)
+            advance(len(cell))
+    if kept is not None:
+        return {name: kept[:, :, k] for k, name in enumerate(_COLUMNS)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stderr = np.sqrt(deviation / ((count - 1.0) * count))
+    stderr[count < 2] = np.nan
+    mean[count == 0] = np.nan
+    return {
+        f"{name}{suffix}": values[:, k]
+        for k, name in enumerate(_COLUMNS)
+        for suffix, values in (("", mean), ("_stderr", stderr))
+    }
+
+
+def _dataset(plan: Sweep, data: _Data, values: dict[str, "Array"]) -> "xr.Dataset":
+    import xarray as xr
+
+    coordinates: dict[str, Any] = {name: list(axis) for name, axis in plan.axes.items()}
+    dims = (*coordinates, "trial") if plan.run.keep_trials else tuple(coordinates)
+    sizes = tuple(len(axis) for axis in coordinates.values())
+    if plan.run.keep_trials:
+        coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
+    variables = {}
+    for name, array in values.items():
+        stem = name.removesuffix("_stderr")
+        label = _COLUMNS[stem] if stem == name else f"standard error of the mean of {stem}"
+        variables[name] = dims, array.reshape((*sizes, *array.shape[1:])), {"long_name": label, "units": "1"}
+    dataset = xr.Dataset(variables, coordinates)
+    for name in coordinates:
+        dataset[name].attrs = {"long_name": _LONG_NAMES[name], "units": "1"}
+    fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
+    dataset.attrs = {
+        "title": "Sparse codes of random expansions",
+        "parameters": json.dumps(plan.axes | fixed | _digests(data) | plan.run.model_dump(), sort_keys=True),
+        "seed": str(plan.run.seed),
+        "trials": plan.run.trials,
+        "backend": "cpu",
+    }
+    return dataset
+
+
+def _digests(data: _Data) -> dict[str, str]:
+    arrays = {
+        "responses": data.responses,
+        "connections": None if data.wiring is None else data.wiring.sparse().toarray(),
+        "frequencies": data.frequencies,
+    }
+    return {
+        name: f"sha256:{hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()}"
+        for name, array in arrays.items()
+        if array is not None
+    }
