@@ -23,6 +23,7 @@ from propagation import best
 from scipy.optimize import linprog, nnls
 
 from simnn import __version__, capacity
+from simnn.capacity import conic, cpu, faces
 from simnn.pipeline import provenance
 
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks-capacity.md"
@@ -133,6 +134,69 @@ def curves_and_margins() -> list[str]:
     return lines
 
 
+def cloud() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """16 balls of 20 points in 80 dimensions (D = 3, R = 0.7), their labels and their numbers."""
+    rng = np.random.default_rng(5)
+    centres, points = rng.standard_normal((16, 1, 80)), rng.standard_normal((16, 20, 3))
+    axes = np.linalg.qr(rng.standard_normal((16, 80, 3)))[0].transpose(0, 2, 1)
+    centres /= np.linalg.norm(centres, axis=2, keepdims=True)
+    points *= 0.7 / np.linalg.norm(points, axis=2, keepdims=True)
+    return (centres + points @ axes).reshape(320, 80), np.repeat(np.arange(16) % 2, 20), np.repeat(np.arange(16), 20)
+
+
+def vectors(x: np.ndarray, y: np.ndarray, groups: np.ndarray, draws: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Generators of the cone, Gaussian vectors as `capacity.projected` draws them, and the faces that it finds."""
+    given = conic._cloud(x, 2.0 * y - 1.0, groups, False)
+    space = cpu.space(*given.rows.shape, np.zeros(1, np.int64))
+    face, drawn = np.empty(draws, np.int64), np.empty((draws, x.shape[1]))
+    pull, listed = np.empty(len(x)), np.empty(len(x), np.int64)
+    for draw in range(draws):
+        faces.kernel()(given, np.zeros(2, np.uint64), draw, face[draw : draw + 1], pull, listed, space)
+        drawn[draw] = space.work.step
+    return given.label[:, None] * given.rows, drawn, face
+
+
+def projections(draws: int = 4000, compared: int = 100, trials: int = 400) -> list[str]:
+    """The whole curve of one cloud under random projections: by its cone, and by projecting it."""
+    x, y, groups = cloud()
+    generators, drawn, face = vectors(x, y, groups, compared)
+    columns = np.ascontiguousarray(generators.T)
+    assert all(np.count_nonzero(nnls(columns, t)[0] > 1e-12) == k for t, k in zip(drawn, face, strict=True))
+    sizes, rng = range(16, 33, 2), np.random.default_rng(6)
+
+    def one_by_one() -> None:
+        for size in sizes:
+            for _ in range(trials):
+                capacity.separable(x @ rng.standard_normal((80, size)), y)
+
+    seconds = best({"cone": lambda: capacity.projected(x, y, groups=groups, draws=draws)}, repeats=3)
+    seconds |= best({"nnls": lambda: [nnls(columns, t) for t in drawn]}, repeats=3)
+    seconds |= best({"direct": one_by_one}, repeats=1)
+    peer = seconds["nnls"] * draws / compared
+    return [
+        f"`capacity.projected`, {draws} draws, every n: {seconds['cone']:.2f} s. `scipy.optimize.nnls` on the same "
+        f"draws and generators: {peer:.1f} s (from {compared} of them, all with the same face), ratio "
+        f"{peer / seconds['cone']:.0f}. {len(sizes)} values of n by `capacity.separable` on {trials} projections each: "
+        f"{seconds['direct']:.1f} s."
+    ]
+
+
+def balls() -> list[str]:
+    """Largest separable prefix of a sequence of balls, exact for all of their points."""
+    lines = ["| D | N = 50, R = 0.5: one sequence (ms) | mean prefix |", "|---:|---:|---:|"]
+    for extent, trials in ((1, 100), (5, 50)):
+        times = []
+
+        def run(extent: int = extent, trials: int = trials, times: list[float] = times) -> None:
+            found = capacity.stopping_time(dimension=50, extent=extent, radius=0.5, trials=trials)
+            assert found.undecided_fraction == 0.0
+            times.append(float(found.stopping_time))
+
+        seconds = best({"run": run}, repeats=3)["run"] / trials
+        lines.append(f"| {extent} | {1e3 * seconds:.2f} | {times[0]:.1f} |")
+    return lines
+
+
 def threads() -> list[str]:
     """One thread against two, each in a process of its own."""
     program = (
@@ -188,6 +252,17 @@ def main() -> None:
             "## Stopping times and margins",
             "",
             *curves_and_margins(),
+            "",
+            "## One cloud under random projections",
+            "",
+            "16 labelled balls of 20 points in 80 dimensions (D = 3, R = 0.7), projected to n dimensions by Gaussian "
+            "matrices.",
+            "",
+            *projections(),
+            "",
+            "## Balls",
+            "",
+            *balls(),
             "",
             "## Threads",
             "",

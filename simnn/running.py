@@ -1,4 +1,4 @@
-"""Run many short tasks on the threads of the host, in order, with Ctrl-C and progress in mind."""
+"""Run many short tasks, or one long one, on the threads of the host, with Ctrl-C and progress in mind."""
 
 import time
 from collections import deque
@@ -62,3 +62,28 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
     finally:
         stop[0] = 1
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:
+    """Run one long task on a thread of its own, so that Ctrl-C is heard at once.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(stop)`` runs the task without holding the interpreter's lock for long, and should end early once
+        ``stop[0]`` is not zero; nobody waits for it then.
+
+    Returns
+    -------
+    object
+        What ``run`` returned.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    stop = np.zeros(1, np.int64)
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(run, stop).result()
+    finally:
+        stop[0] = 1
+        pool.shutdown(wait=False)

@@ -1,5 +1,6 @@
 """Slices of tasks: all of them once, in order, on many threads, and none after an error."""
 
+import signal
 import threading
 
 import numba
@@ -36,3 +37,33 @@ def test_an_error_ends_the_others(monkeypatch):
         list(running.in_slices(1000, 1, run))
     assert len(flags) < 20
     assert flags[0][0] == 1
+
+
+def test_a_long_task_hands_back_its_result_or_error():
+    stop, thread = running.interruptible(lambda stop: (int(stop[0]), threading.current_thread()))
+    assert stop == 0
+    assert thread is not threading.current_thread()
+    with pytest.raises(ZeroDivisionError):
+        running.interruptible(lambda stop: 1 // int(stop[0]))
+
+
+def test_an_interrupt_does_not_wait_for_a_long_task():
+    begun, ended, release = threading.Event(), threading.Event(), threading.Event()
+
+    def run(stop):
+        begun.set()
+        release.wait(60.0)
+        if stop[0] == 1:
+            ended.set()
+
+    def interrupt():
+        begun.wait(60.0)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    other = threading.Thread(target=interrupt)
+    other.start()
+    with pytest.raises(KeyboardInterrupt):
+        running.interruptible(run)
+    other.join()
+    release.set()
+    assert ended.wait(60.0)

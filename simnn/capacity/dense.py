@@ -106,10 +106,11 @@ def bind(target: Target) -> Dense:
         ``dot(a, b)``: product of two vectors.
         ``combine(coefficients, index, count, rows, out)``: ``out = sum_i c_i rows[index[i]]``, i < count.
         ``clear(matrix)``: zero a symmetric matrix.
-        ``add_gram(sign, index, count, rows, panels, matrix)``: add ``sum_i sign_i z_i z_i^T`` of the same rows.
+        ``add_gram(sign, index, count, rows, panels, matrix, stop)``: add ``sum_i sign_i z_i z_i^T`` of the same rows;
+        what is there is of no use once ``stop[0]`` is not zero.
         ``trace(size, matrix)``.
-        ``factorise(size, ridge, matrix, panels, factor) -> bool``: U with ``U^T U = matrix + ridge``; False if a pivot
-        is not positive.
+        ``factorise(size, ridge, matrix, panels, factor, stop) -> bool``: U with ``U^T U = matrix + ridge``; False if a
+        pivot is not positive, or the work is not wanted any more.
         ``solve(factor, x)``: overwrite x by the solution of ``U^T U x' = x``.
     """
 
@@ -191,7 +192,7 @@ def bind(target: Target) -> Dense:
             destination[k] = source[k]
 
     @target.routine
-    def add_gram(sign, index, count, rows, panels, matrix):
+    def add_gram(sign, index, count, rows, panels, matrix, stop):
         size = rows.shape[1]
         groups = (count - 1) // PANEL + 1
         for i in range(groups * PANEL):
@@ -202,6 +203,9 @@ def bind(target: Target) -> Dense:
         for tile in range(matrix.shape[0]):
             last = min((tile + 1) * TILE, size)
             for first in range(0, last, _CACHED):
+                # Both loops that take seconds in thousands of dimensions look every few milliseconds.
+                if stop[0] != 0:
+                    return
                 for group in range(groups):
                     add_panel(panels.sign[group], panels, group, tile, first, min(first + _CACHED, last), size, matrix)
 
@@ -228,7 +232,7 @@ def bind(target: Target) -> Dense:
         return j * S + max(first - tile * TILE, 0), j * S + min(TILE, size - tile * TILE)
 
     @target.routine
-    def factorise(size, ridge, matrix, panels, factor):
+    def factorise(size, ridge, matrix, panels, factor, stop):
         tiles = matrix.shape[0]
         for tile in range(tiles):
             load(matrix[tile], factor[tile])
@@ -237,6 +241,8 @@ def bind(target: Target) -> Dense:
         for m in range(PANEL):
             panels.sign[0, m] = -1.0
         for top in range(0, size, PANEL):
+            if stop[0] != 0:
+                return False
             bottom = min(top + PANEL, size)
             for k in range(top, bottom):
                 for tile in range(k // TILE, tiles):

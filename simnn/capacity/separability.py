@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn.capacity.given import check_memory, finite_matrix, signs
+from simnn.running import interruptible
 
 if TYPE_CHECKING:
     from simnn.capacity.cpu import Data, Space
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _SMALL = 2**16
+# Products of numbers in one step of a solver from which on it runs on a thread of its own: those take 10 ms and more.
+_LARGE = 2**26
+_NEVER = np.zeros(1, np.int64)
 _last = threading.local()
 
 Status = Literal["separable", "not separable", "undecided"]
@@ -88,31 +92,13 @@ def separable(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Ver
     >>> capacity.separable(square, [0, 1, 1, 0], bias=True).status
     'not separable'
     """
-    from simnn.capacity import cpu
-
     x = finite_matrix("patterns", patterns)
     y = signs(labels, len(x))
     count, size = len(x), x.shape[1] + bias
     check_memory(count, size)
-    rows = np.empty((count, size))
-    np.multiply(x, y[:, None], out=rows[:, : x.shape[1]])
-    rows[:, x.shape[1] :] = y[:, None]
-    data = cpu.Data(rows, np.empty(count), np.empty(count, np.int64), np.empty(size, np.int64), np.empty((2, size)))
-    silent = cpu.kernels().balance(data)
-    if silent >= 0:
-        return Verdict("not separable", np.eye(1, count, silent)[0], 0.0)
-    if size > count:
-        # In coordinates of what the patterns span: there are fewer.
-        directions, coordinates = np.linalg.qr(data.rows.T)
-        verdict = _decide(data, np.ascontiguousarray(coordinates.T), directions)
-    else:
-        verdict = _decide(data, data.rows, np.empty((0, 0)))
-    if verdict.status != "undecided":
-        return verdict
-    # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
-    basis, scale, directions = np.linalg.svd(data.rows, full_matrices=False)
-    kept = scale > count * np.finfo(np.float64).eps * scale[0]
-    return _decide(data, np.ascontiguousarray(basis[:, kept]), np.ascontiguousarray(directions[kept].T / scale[kept]))
+    if count * size * min(count, size) < _LARGE:
+        return _verdict(x, y, bias, _NEVER)
+    return interruptible(lambda stop: _verdict(x, y, bias, stop))
 
 
 @dataclass(frozen=True)
@@ -186,7 +172,14 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     check_memory(len(x), x.shape[1] + bias)
     if bias and abs(y.sum()) == len(y):
         return Margin("separable", np.inf, np.inf, np.zeros(x.shape[1]), float(y[0]), np.zeros(0, np.intp))
-    multipliers, weights = _nearest(x, y, bias)
+    if len(x) * (x.shape[1] + bias) * min(x.shape) < _LARGE:
+        return _largest(x, y, bias, _NEVER)
+    return interruptible(lambda stop: _largest(x, y, bias, stop))
+
+
+def _largest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Margin:
+    """Largest margin of data that were checked; undecided if nobody waits for it any more."""
+    multipliers, weights = _nearest(x, y, bias, stop)
     bound = np.inf
     if multipliers is not None:
         shares = multipliers / multipliers.sum()
@@ -201,7 +194,7 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
         if found is not None:
             support = np.flatnonzero(multipliers > 1e-12 * multipliers.max())
             return Margin("separable", found[0], max(found[0], bound), weights, found[1], support)
-    verdict = separable(patterns, labels, bias)
+    verdict = _verdict(x, y, bias, stop)
     nothing = np.zeros(0, np.intp)
     if verdict.status == "separable" and verdict.certificate is not None:
         weights = verdict.certificate[: x.shape[1]] / np.sqrt(np.square(verdict.certificate[: x.shape[1]]).sum())
@@ -211,12 +204,41 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
 
 
-def _decide(data: "Data", coordinates: Array, back: Array) -> Verdict:
+def _verdict(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Verdict:
+    """Decide data that were checked; undecided if nobody waits for it any more."""
+    from simnn.capacity import cpu
+
+    if stop[0] != 0:
+        return Verdict("undecided", None, np.nan)
+    count, size = len(x), x.shape[1] + bias
+    rows = np.empty((count, size))
+    np.multiply(x, y[:, None], out=rows[:, : x.shape[1]])
+    rows[:, x.shape[1] :] = y[:, None]
+    data = cpu.Data(rows, np.empty(count), np.empty(count, np.int64), np.empty(size, np.int64), np.empty((2, size)))
+    silent = cpu.kernels().balance(data)
+    if silent >= 0:
+        return Verdict("not separable", np.eye(1, count, silent)[0], 0.0)
+    if size > count:
+        # In coordinates of what the patterns span: there are fewer.
+        directions, coordinates = np.linalg.qr(data.rows.T)
+        verdict = _decide(data, np.ascontiguousarray(coordinates.T), directions, stop)
+    else:
+        verdict = _decide(data, data.rows, np.empty((0, 0)), stop)
+    if verdict.status != "undecided" or stop[0] != 0:
+        return verdict
+    # Once more in orthonormal coordinates of what the patterns span: components may be nearly collinear.
+    basis, scale, directions = np.linalg.svd(data.rows, full_matrices=False)
+    kept = scale > count * np.finfo(np.float64).eps * scale[0]
+    back = np.ascontiguousarray(directions[kept].T / scale[kept])
+    return _decide(data, np.ascontiguousarray(basis[:, kept]), back, stop)
+
+
+def _decide(data: "Data", coordinates: Array, back: Array, stop: NDArray[np.int64]) -> Verdict:
     """Solve in these coordinates; accept only what stands the test on the data."""
     from simnn.capacity import cpu, solvers
 
     weights, multipliers = np.empty(data.rows.shape[1]), np.empty(len(data.rows))
-    space = _space(*coordinates.shape)
+    space = _space(len(coordinates), coordinates.shape[1], stop)
     answer, bound = cpu.kernels().judge(data, coordinates, back, space, weights, multipliers)
     if answer == solvers.SEPARABLE:
         return Verdict("separable", weights, bound)
@@ -225,13 +247,13 @@ def _decide(data: "Data", coordinates: Array, back: Array) -> Verdict:
     return Verdict("undecided", None, bound)
 
 
-def _space(patterns: int, dimension: int) -> "Space":
+def _space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> "Space":
     """Scratch; that of the last small problem is kept, for the next one of the same size."""
     from simnn.capacity import cpu
 
     kept: Space | None = getattr(_last, "space", None)
     if kept is None or kept.rows.shape != (patterns, dimension):
-        kept = cpu.space(patterns, dimension, np.zeros(1, np.int64))
+        kept = cpu.space(patterns, dimension, stop)
         _last.space = kept if kept.rows.size < _SMALL else None
     return kept
 
@@ -242,7 +264,7 @@ def _rounding(terms: int) -> float:
     return error / (1.0 - error)
 
 
-def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
+def _nearest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> tuple[Array | None, Array]:
     """Multipliers and weights of the nearest point of the hull; no multipliers if the solver gave up."""
     from simnn.capacity import cpu, solvers
 
@@ -258,7 +280,7 @@ def _nearest(x: Array, y: Array, bias: bool) -> tuple[Array | None, Array]:
     size = rows.shape[1]
     if bias:
         rows = np.hstack([rows, y[:, None]])
-    work = solvers.work(*rows.shape)
+    work = solvers.work(len(rows), rows.shape[1], stop)
     norm = np.sqrt(np.square(rows).sum(axis=1))
     rows = np.ascontiguousarray(rows)
     columns = np.ascontiguousarray(rows.T)

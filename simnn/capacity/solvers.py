@@ -244,7 +244,7 @@ def bind(target: Target) -> Solvers:
                 work.index[count], work.sign[count] = i, 1.0
                 count += 1
         clear(work.gram)
-        add_gram(work.sign, work.index, count, rows, work.panels, work.gram)
+        add_gram(work.sign, work.index, count, rows, work.panels, work.gram, work.stop)
         combine(work.sign, work.index, count, rows, work.right)
         return count
 
@@ -263,7 +263,7 @@ def bind(target: Target) -> Solvers:
             return 0, size
         if 2 * changed >= size:
             return changed, rebuild(rows, p, work)
-        add_gram(work.sign, work.index, changed, rows, work.panels, work.gram)
+        add_gram(work.sign, work.index, changed, rows, work.panels, work.gram, work.stop)
         combine(work.sign, work.index, changed, rows, work.residual)
         for k in range(work.right.shape[0]):
             work.right[k] += work.residual[k]
@@ -344,15 +344,15 @@ def bind(target: Target) -> Solvers:
         mean, boost = trace(n, work.gram) / n, 1.0
         for steps in range(1, _NEWTON_STEPS + 1):
             ridge = boost * mean * (_RIDGE if size > n else _RIDGE_SINGULAR)
-            if not factorise(n, ridge, work.gram, work.panels, work.factor):
+            if not factorise(n, ridge, work.gram, work.panels, work.factor, work.stop):
                 # Rounding of updates made it indefinite: once more from scratch, and more cautiously from now on.
                 rebuild(rows, p, work)
                 boost, ridge = 1000.0, 1000.0 * ridge
-                if not factorise(n, ridge, work.gram, work.panels, work.factor):
+                if not factorise(n, ridge, work.gram, work.panels, work.factor, work.stop):
                     break
-            newton_point(columns, p, ridge, w, work)
             if work.stop[0] != 0:
                 break
+            newton_point(columns, p, ridge, w, work)
             if separates(norm, p, step, forward):
                 copy(step, w)
                 return SEPARABLE, steps

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from simnn import capacity, running
-from simnn.capacity import cpu, dense, model, patterns, solvers, theory
+from simnn.capacity import cpu, dense, model, patterns, separability, solvers, theory
 from simnn.device import targets
 from tests.naive import separability as naive
 
@@ -370,20 +370,22 @@ def test_factors_and_solutions_are_those_of_numpy(count, size):
     algebra, rng = dense.bind(targets.cpu(np.float64)), np.random.default_rng(size)
     rows, sign, index = rng.standard_normal((count, size)), rng.choice([-1.0, 1.0], count), rng.permutation(count)
     panels, gram, factor = dense.panels(count, size), dense.symmetric(size), dense.symmetric(size)
-    algebra.add_gram(sign, index, count, rows, panels, gram)
+    go = np.zeros(1, np.int64)
+    algebra.add_gram(sign, index, count, rows, panels, gram, go)
     chosen = rows[index]
     np.testing.assert_allclose(full(gram, size), np.triu(chosen.T @ (sign[:, None] * chosen)), atol=1e-13 * count)
     algebra.clear(gram)
-    algebra.add_gram(np.ones(count), index, count, rows, panels, gram)
+    algebra.add_gram(np.ones(count), index, count, rows, panels, gram, go)
     matrix = rows.T @ rows + 0.5 * np.eye(size)
     assert algebra.trace(size, gram) == pytest.approx(np.trace(matrix) - 0.5 * size, rel=1e-13)
-    assert algebra.factorise(size, 0.5, gram, panels, factor)
+    assert algebra.factorise(size, 0.5, gram, panels, factor, go)
     np.testing.assert_allclose(full(factor, size), np.linalg.cholesky(matrix).T, rtol=1e-10, atol=1e-11 * count)
     x = rng.standard_normal(size)
     solution = x.copy()
     algebra.solve(factor, solution)
     np.testing.assert_allclose(matrix @ solution, x, atol=1e-12 * count)
-    assert not algebra.factorise(size, -1e9, gram, panels, factor)
+    assert not algebra.factorise(size, -1e9, gram, panels, factor, go)
+    assert not algebra.factorise(size, 0.5, gram, panels, factor, go + 1)
     out = np.empty(size)
     algebra.combine(sign, index, count, rows, out)
     np.testing.assert_allclose(out, sign @ chosen, atol=1e-13 * count)
@@ -510,3 +512,48 @@ def test_interrupt_is_heard_inside_one_large_problem():
     _, errors = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in errors
     assert time.perf_counter() - start < 10.0
+
+
+@pytest.mark.parametrize("function", ["separable", "margin"])
+def test_interrupt_is_heard_while_data_that_are_given_are_decided(function):
+    program = f"""
+import numpy as np
+from simnn import capacity
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((5000, 2500)), rng.integers(0, 2, 5000)
+capacity.{function}(np.eye(2), [0, 1])  # loads the kernels
+print("go", flush=True)
+try:
+    capacity.{function}(x, y)
+except KeyboardInterrupt:
+    print("heard", flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "go\n"
+        time.sleep(1.5)
+        start = time.perf_counter()
+        os.kill(process.pid, signal.SIGINT)
+        assert process.stdout.readline() == "heard\n"
+        assert time.perf_counter() - start < 1.0
+        # The kernel is told to stop: alone it would go on for many seconds.
+        assert process.wait(timeout=60) == 0
+        assert time.perf_counter() - start < 8.0
+
+
+def test_solvers_stop_when_their_work_is_not_wanted():
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((400, 200)), rng.choice([-1.0, 1.0], 400)
+    for call in (separability._verdict, separability._largest):
+        assert call(x, y, False, np.zeros(1, np.int64)).status == "not separable"
+        assert call(x, y, False, np.ones(1, np.int64)).status == "undecided"
+
+
+def test_large_problems_run_on_a_thread_of_their_own(monkeypatch):
+    seen = []
+    monkeypatch.setattr(separability, "interruptible", lambda run: seen.append(run) or run(np.zeros(1, np.int64)))
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((500, 400)), rng.integers(0, 2, 500)
+    for call in (capacity.separable, capacity.margin):
+        for bias in (False, True):
+            assert call(x, y, bias).status == call(x[:100], y[:100], bias).status == "separable"
+    assert len(seen) == 4

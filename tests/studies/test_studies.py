@@ -74,6 +74,11 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "manifold_capacity": {
+        "dimension": [12, 20, 32], "extent": [1, 3], "radius": [0.0, 0.5, 1.0], "sampled_extent": [2, 10],
+        "points": [1, 2, 20, 100], "projection": [21, 25, 29], "draws": 1000, "projections": 100, "trials": 80,
+        "seed": 17,
+    },
 }  # fmt: skip
 
 
