@@ -74,6 +74,11 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "expansion_codes": {
+        "dimension": 40, "claws": 4, "inputs": [0, 8, 20], "ensemble": ["winners", "threshold"],
+        "activity": [0.05, 0.2, 0.5], "bias": [False, True], "load": [0.5, 1.0, 1.5, 2.0, 2.5, 3.0], "trials": 40,
+        "seed": 17,
+    },
 }  # fmt: skip
 
 
