@@ -79,6 +79,11 @@ SMALL = {
         "activity": [0.05, 0.2, 0.5], "bias": [False, True], "load": [0.5, 1.0, 1.5, 2.0, 2.5, 3.0], "trials": 40,
         "seed": 17,
     },
+    "solver_panel": {
+        "correlation": 0.999999, "activity": 0.1, "inputs": 10, "claws": 7, "dimension": [10, 20],
+        "law": ["gaussian", "correlated", "winners"], "load": [1.0, 2.0, 3.0], "solver": ["newton", "nearest", "auto"],
+        "trials": 300, "seed": 18,
+    },
 }  # fmt: skip
 
 
