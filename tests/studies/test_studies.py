@@ -64,7 +64,8 @@ SMALL = {
     },
     "sign_constraints": {
         "ensemble": ["gaussian", "rademacher"], "dimension": [12, 40], "constrained": [0.0, 0.5, 1.0],
-        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
+        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "margin_dimension": [20, 40, 80], "margin_load": [0.25, 0.5],
+        "margin_trials": 60, "trials": 300, "seed": 13,
     },
     "threshold_functions": {"dimension": [1, 2, 3], "trials": 2, "seed": 14},
     "weight_sharing": {
