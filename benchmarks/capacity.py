@@ -1,7 +1,8 @@
 """Time certified separability against general-purpose solvers, in one run and on one thread.
 
-``python benchmarks/capacity.py`` prints the tables and writes them to ``docs/benchmarks-capacity.md``. All solvers of a
-table see the same sets of Gaussian patterns with random labels, one set after the other.
+``python benchmarks/capacity.py`` prints the tables and writes them to ``docs/benchmarks-capacity.md``, with a drawing
+of the times against the load. All solvers of a table see the same sets of Gaussian patterns with random labels, one
+set after the other.
 """
 
 import os
@@ -17,16 +18,18 @@ import sys
 import time
 from collections.abc import Callable
 
+import matplotlib.pyplot as plt
 import numpy as np
 import scipy
 from propagation import best
 from scipy.optimize import linprog, nnls
 
-from simnn import __version__, capacity
+from simnn import __version__, capacity, plotting
 from simnn.capacity import conic, cpu, faces
 from simnn.pipeline import provenance
 
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks-capacity.md"
+DRAWING = DOCUMENT.parent / "images" / "solver-panel.png"
 SIZES = {(20, 40): 60, (100, 200): 20, (300, 600): 6}
 """Dimension and number of patterns, and how many sets of them."""
 
@@ -106,13 +109,62 @@ def batched() -> list[str]:
 
 
 def near_the_transition() -> list[str]:
-    """Time against load."""
-    loads = (1.2, 1.5, 1.8, 2.0, 2.2, 2.5, 3.0)
-    lines = ["| N | " + " | ".join(f"P/N = {load}" for load in loads) + " |", "|---:|" + "---:|" * len(loads)]
-    for size, trials in ((20, 3000), (100, 200), (300, 12)):
-        values = [1e3 * simulated(trials, dimension=size, load=load) for load in loads]
-        lines.append(f"| {size} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
-    return lines
+    """Time against load, of both solvers together and of nearest point alone; draws it, too."""
+    loads, sizes = (1.2, 1.5, 1.8, 2.0, 2.2, 2.5, 3.0), ((20, 3000), (100, 200), (300, 12))
+    lines = [
+        "| N | solver | " + " | ".join(f"P/N = {load}" for load in loads) + " |",
+        "|---:|---|" + "---:|" * len(loads),
+    ]
+    milliseconds, certified = {}, {}
+    for size, trials in sizes:
+        for solver in ("auto", "nearest"):
+            at = {"dimension": size, "solver": solver}
+            times = [1e3 * simulated(trials, load=load, **at) for load in loads]
+            milliseconds[size, solver] = times
+            certified[size, solver] = 1.0 - capacity.simulate(load=loads, trials=trials, **at).undecided_fraction.values
+            lines.append(f"| {size} | {solver} | " + " | ".join(f"{value:.3f}" for value in times) + " |")
+    draw(loads, milliseconds, certified)
+    decided = min(float(shares.min()) for shares in certified.values())
+    return [
+        *lines,
+        "",
+        f"![Time against load, and certified verdicts]({DRAWING.relative_to(DOCUMENT.parent)})",
+        "",
+        "`auto` is finite Newton, and nearest point where that fails; `nearest` is nearest point alone. Lowest share "
+        f"of certified verdicts at any N and load: {100.0 * decided:.6g} % of "
+        f"{', '.join(f'{trials} sets (N = {size})' for size, trials in sizes)}.",
+    ]
+
+
+def draw(
+    loads: tuple[float, ...],
+    milliseconds: dict[tuple[int, str], list[float]],
+    certified: dict[tuple[int, str], np.ndarray],
+) -> None:
+    """Time and share of certified verdicts against load, by N and solver."""
+    with plotting.figure_style():
+        figure, (time_axis, share_axis) = plt.subplots(1, 2, figsize=(plotting.DOUBLE_COLUMN, 2.6))
+        sizes = sorted({size for size, _ in milliseconds})
+        for (size, solver), times in milliseconds.items():
+            index = sizes.index(size)
+            style = {
+                "color": plotting.COLORS[index],
+                "marker": plotting.MARKERS[index],
+                "mfc": plotting.COLORS[index] if solver == "auto" else "white",
+                "ls": "-" if solver == "auto" else "--",
+                "label": f"$N = {size}$, {solver}",
+            }
+            time_axis.plot(loads, times, **style)
+            # Side by side, for most of them are 1.
+            shift = 0.02 * (2 * index + (solver == "nearest") - len(sizes) + 0.5)
+            share_axis.plot(np.array(loads) + shift, certified[size, solver], **style | {"ls": ""})
+        time_axis.set(xlabel="load $P/N$", ylabel="milliseconds per set", yscale="log")
+        share_axis.set(xlabel="load $P/N$", ylabel="share certified", ylim=(0.0, 1.1))
+        share_axis.legend(loc="lower left", ncols=2)
+        for letter, ax in zip("ab", (time_axis, share_axis), strict=True):
+            plotting.panel_label(ax, letter)
+        figure.savefig(DRAWING)
+    plt.close(figure)
 
 
 def curves_and_margins() -> list[str]:

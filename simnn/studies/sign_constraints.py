@@ -1,4 +1,4 @@
-"""Weights of prescribed sign: each costs exactly one pattern, at every size."""
+"""Weights of prescribed sign: each costs exactly one pattern, at every size, and half of them vanish."""
 
 import json
 from collections.abc import Mapping
@@ -27,11 +27,19 @@ CAPTION = (
     "up to nothing positive, and no positive weights separate them. (b) All of them, N = {dimension}, against (2 N - "
     "N_c - P)/sqrt(P + N_c): they fall onto the normal distribution function as N grows, those of +-1 later. (c) Mean "
     "number of patterns until they stop being separable, over N: 2 - N_c/N, exact at every N for Gaussian patterns. "
-    "Points carry standard errors, smaller than most symbols. Claims: CAP4."
+    "(d) Largest margin kappa of patterns of length sqrt(N), N the largest of {margin_dimension}, {margin_trials} "
+    "sets, weights positive or zero; lines: Gardner's theory at infinite N, with half a dimension less for each "
+    "constraint. (e) Its distance from theory against 1/N, with straight fits (solid: Gaussian). (f) Fraction of the "
+    "constrained weights that vanish at the largest margin, those of (d): 1/2, whatever the margin; somewhat less in "
+    "those sets that are still separable at capacity, where it is zero. Colours of (d-f) as in (a). Points carry "
+    "standard errors, smaller than most symbols. Claims: CAP4."
 )
 
 _COUNTED = 25.0  # Binomial errors are normal where so many of the rarer outcome are expected.
+_SEPARABLE = 0.99  # Where so many sets are separable at the smallest N, margins of zero do not bend the line in 1/N.
 _EXCLUDED = 0.01  # Expected number of pairs of +-1 patterns that exclude each other, from where on they hardly matter.
+
+_MARGINS = ("largest_margin", "zero_weight_fraction")
 
 _NAMES = {
     "ensemble": "law of the patterns",
@@ -41,6 +49,10 @@ _NAMES = {
     "stopping_time": "largest number of patterns of a sequence that are still separable",
     "separable_fraction": "fraction of sequences whose first patterns are separable",
     "undecided_fraction": "fraction of sequences without a certified end",
+    "margin_dimension": "components of a pattern, for margins",
+    "margin_load": "patterns per dimension, for margins",
+    "largest_margin": "largest margin for patterns of length sqrt(dimension), 0 if nothing separates",
+    "zero_weight_fraction": "fraction of the constrained weights that vanish at the largest margin",
 }
 
 
@@ -50,7 +62,8 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     parameters : mapping
-        Of `simnn.capacity.stopping_time`, with ``ensemble``, ``dimension``, ``constrained`` and ``load`` as axes.
+        Of `simnn.capacity.stopping_time`, with ``ensemble``, ``dimension``, ``constrained`` and ``load`` as axes;
+        ``margin_dimension`` and ``margin_load``, two more, and ``margin_trials``.
 
     Returns
     -------
@@ -62,24 +75,41 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    axes = {"ensemble": 2, "dimension": 6, "constrained": 10, "load": None}
-    return studies.check(MODEL, parameters, axes=axes, may=("first_trial",))
+    axes = {
+        "ensemble": 2, "dimension": 6, "constrained": 10, "load": None, "margin_dimension": 6, "margin_load": None,
+    }  # fmt: skip
+    checked = studies.check(MODEL, parameters, axes=axes, needs=("margin_trials",), may=("first_trial",))
+    numbers = [("margin_dimension", value) for value in checked["margin_dimension"]]
+    for name, value in (*numbers, ("margin_trials", checked["margin_trials"])):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        studies.require(whole and value >= 2, name, value, "an integer >= 2")
+    sizes, loads = checked["margin_dimension"], checked["margin_load"]
+    studies.require(len(sizes) > 1, "margin_dimension", sizes, "at least two values, for a line through them")
+    for load in loads:
+        number = isinstance(load, int | float) and not isinstance(load, bool)
+        studies.require(
+            number and 0.0 < load <= 1.0 and round(load * min(sizes)) > 0, "margin_load", load,
+            "in (0, 1], where positive weights separate, and one pattern or more",
+        )  # fmt: skip
+    return checked
 
 
 def simulate(**parameters: Any) -> "xr.Dataset":
-    """Largest separable prefixes of sequences, and from them how often so many patterns are separable.
+    """Largest separable prefixes of sequences, how often so many patterns are separable, and largest margins.
 
     Parameters
     ----------
     **parameters
         Of `simnn.capacity.stopping_time`, with sequences for ``ensemble``, ``dimension`` and ``constrained`` only, and
-        a sequence ``load``: patterns per dimension at which separable sequences are counted.
+        a sequence ``load``: patterns per dimension at which separable sequences are counted. Largest margins are those
+        of ``margin_trials`` sets for each of the sequences ``margin_dimension`` and ``margin_load``.
 
     Returns
     -------
     xarray.Dataset
         ``stopping_time``, ``undecided_fraction`` (ensemble, dimension, constrained) and ``separable_fraction`` (...,
-        load), each with ``<name>_stderr``.
+        load), ``largest_margin`` and ``zero_weight_fraction`` (ensemble, margin_dimension, constrained, margin_load),
+        each with ``<name>_stderr``.
     """
     import xarray as xr
 
@@ -87,6 +117,8 @@ def simulate(**parameters: Any) -> "xr.Dataset":
 
     given = dict(parameters)
     axes = {name: np.atleast_1d(given.pop(name)).tolist() for name in ("ensemble", "dimension", "constrained", "load")}
+    sizes, margin_loads = (np.atleast_1d(given.pop(f"margin_{name}")).tolist() for name in ("dimension", "load"))
+    margin_trials = given.pop("margin_trials")
     times = capacity.stopping_time(
         ensemble=axes["ensemble"],
         dimension=axes["dimension"],
@@ -112,6 +144,15 @@ def simulate(**parameters: Any) -> "xr.Dataset":
             for name, array in samples.items()
         }
     ).assign_coords(axes)
+    margins = capacity.largest_margin(
+        ensemble=axes["ensemble"],
+        dimension=sizes,
+        constrained=axes["constrained"],
+        load=margin_loads,
+        **given | {"trials": margin_trials},
+    ).rename(dimension="margin_dimension", load="margin_load")
+    columns = [f"{name}{suffix}" for name in _MARGINS for suffix in ("", "_stderr")]
+    dataset = dataset.assign(margins[columns].data_vars)
     studies.describe(dataset, _NAMES)
     dataset.attrs = {"parameters": json.dumps(parameters, sort_keys=True), "trials": given["trials"]}
     return dataset
@@ -135,7 +176,9 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         With ``patterns`` (dimension, load) and ``positive_weights`` (dimension, constrained), their numbers;
         ``stopping_time_theory`` (dimension, constrained) and ``separable_fraction_theory`` (..., load), exact for
         Gaussian patterns; ``excluding_pairs`` (dimension, constrained), the expected number of pairs of patterns of
-        signs, at capacity, that exclude each other.
+        signs, at capacity, that exclude each other. ``largest_margin_theory``, ``zero_weight_fraction_theory``
+        (constrained, margin_load), at infinite N, and for both ``<name>_limit`` (ensemble, constrained, margin_load),
+        the value at 1/N = 0 of a straight line in 1/N, ``<name>_limit_stderr``, and ``<name>_slope``, of that line.
     """
     from simnn.capacity import theory
 
@@ -160,9 +203,43 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
             "expected number of pairs of patterns of signs that exclude each other, at capacity",
         ),
     }
-    return dataset.assign(
+    dataset = dataset.assign(
         {name: (dims, values, {"long_name": label, "units": "1"}) for name, (dims, values, label) in columns.items()}
     )
+    return _add_margins(dataset)
+
+
+def _add_margins(dataset: "xr.Dataset") -> "xr.Dataset":
+    """Largest margins and silent weights: theory, and what measurements tend to as N grows."""
+    from simnn.capacity import theory
+
+    loads, fractions = dataset["margin_load"].values.tolist(), dataset["constrained"].values.tolist()
+    inverse = 1.0 / dataset["margin_dimension"].values
+    closed = {
+        # Nothing separates beyond the capacity.
+        "largest_margin": [
+            [max(theory.gardner_margin(load, constrained=fraction), 0.0) for load in loads] for fraction in fractions
+        ],
+        "zero_weight_fraction": [[0.5 if fraction > 0.0 else np.nan for _ in loads] for fraction in fractions],
+    }
+    variables: dict[str, Any] = {}
+    for name in _MARGINS:
+        label, dims = _NAMES[name], ("ensemble", "constrained", "margin_load")
+        values, errors = (dataset[key].transpose(*dims, "margin_dimension").values for key in (name, f"{name}_stderr"))
+        fits = np.full((3, *values.shape[:-1]), np.nan)
+        for at in np.ndindex(values.shape[:-1]):
+            if np.all(errors[at] > 0.0):
+                fits[(slice(None), *at)] = studies.straight_line(inverse, values[at], errors[at])
+        text = f"theory at infinite N: {label}"
+        variables[f"{name}_theory"] = dims[1:], np.array(closed[name]), {"long_name": text, "units": "1"}
+        for suffix, column, what in zip(
+            ("limit", "limit_stderr", "slope"),
+            fits,
+            ("straight line in 1/N, at 1/N = 0", "standard error of the value at 1/N = 0", "slope of the line in 1/N"),
+            strict=True,
+        ):
+            variables[f"{name}_{suffix}"] = dims, column, {"long_name": f"{what}: {label}", "units": "1"}
+    return dataset.assign(variables)
 
 
 def claims(dataset: "xr.Dataset") -> list[Claim]:
@@ -178,7 +255,8 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
     list of Claim
         Standard errors of fractions are the binomial ones of the prediction; points where the rarer outcome is expected
         less than 25 times do not count. Patterns of signs count where fewer than 0.01 pairs that exclude each other are
-        expected.
+        expected. Margins count where 99 % of Gaussian sets are separable at the smallest N; their tolerance is the
+        square of the relative 1/N correction there, the size of what a straight line leaves out.
     """
     trials = studies.parameters(dataset)["trials"]
     p = dataset["separable_fraction_theory"]
@@ -203,6 +281,7 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
             measured=at["separable_fraction"],
             stderr=np.sqrt((p * (1.0 - p)).clip(0.0) / trials),
         )
+    rows += _margin_claims(dataset)
     undecided = dataset["undecided_fraction"]
     rows += Claim.worst(
         "CAP4",
@@ -214,8 +293,54 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
     return rows
 
 
+def _margin_claims(dataset: "xr.Dataset") -> list[Claim]:
+    """Margins are Gardner's in fewer dimensions; half of the constrained weights are silent."""
+    from simnn.capacity import theory
+
+    smallest = int(dataset["margin_dimension"].min())
+    fractions, loads = dataset["constrained"].values, dataset["margin_load"].values
+    patterns = np.array([round(load * smallest) for load in loads.tolist()])
+    fixed = np.array([round(fraction * smallest) for fraction in fractions.tolist()])
+    probability = theory.sign_constrained_probability(patterns, smallest, fixed[:, None])
+    separable = (("constrained", "margin_load"), np.asarray(probability) >= _SEPARABLE)
+    counted = dataset.assign(separable=separable)["separable"]
+    rows = []
+    for name, what in (
+        ("largest_margin", "the largest margin with constraints tends to Gardner's for (1 - c/2) N dimensions"),
+        ("zero_weight_fraction", "the fraction of constrained weights that vanish tends to 1/2, whatever the margin"),
+    ):
+        expected = dataset[f"{name}_theory"]
+        tolerance = (dataset[f"{name}_slope"] / smallest) ** 2 / expected
+        for ensemble in dataset["ensemble"].values.tolist():
+            rows += Claim.worst(
+                "CAP4",
+                f"{what}, extrapolated in 1/N, {ensemble} patterns",
+                prediction=expected.where(counted),
+                measured=dataset[f"{name}_limit"].sel(ensemble=ensemble, drop=True),
+                stderr=dataset[f"{name}_limit_stderr"].sel(ensemble=ensemble, drop=True),
+                tolerance=tolerance.sel(ensemble=ensemble, drop=True),
+            )
+    all_positive = dataset["constrained"].max().item()
+    quoted = dataset.sel(constrained=all_positive, margin_load=loads.min()).isel(ensemble=0)
+    if all_positive > 0.0:
+        zero, slope = quoted["zero_weight_fraction_theory"].item(), quoted["zero_weight_fraction_slope"].item()
+        rows.append(
+            Claim.test(
+                "CAP4",
+                f"at least half of the synapses are silent: fraction of weights that vanish, P/N = {loads.min():g}, "
+                f"N_c/N = {all_positive:g}",
+                prediction=zero,
+                measured=quoted["zero_weight_fraction_limit"].item(),
+                stderr=quoted["zero_weight_fraction_limit_stderr"].item(),
+                tolerance=(slope / smallest) ** 2 / zero,
+                correction="half of them, at every margin and load, for patterns of mean zero and many weights",
+            )
+        )
+    return rows
+
+
 def figure(dataset: "xr.Dataset") -> "Figure":
-    """Curves at the smallest size, their collapse, and the capacity.
+    """Curves at the smallest size, their collapse, and the capacity; margins, their approach, and silent weights.
 
     Parameters
     ----------
@@ -231,8 +356,9 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     from simnn import plotting
 
     with plotting.figure_style():
-        fig, axes = plt.subplots(1, 3, figsize=(plotting.DOUBLE_COLUMN, 2.5))
-        for letter, ax, draw in zip("abc", axes, (_draw_curves, _draw_collapse, _draw_capacity), strict=True):
+        fig, axes = plt.subplots(2, 3, figsize=(plotting.DOUBLE_COLUMN, 4.7))
+        panels = (_draw_curves, _draw_collapse, _draw_capacity, _draw_margins, _draw_approach, _draw_silent)
+        for letter, ax, draw in zip("abcdef", axes.flat, panels, strict=True):
             draw(ax, dataset)
             plotting.panel_label(ax, letter)
     return fig
@@ -242,16 +368,21 @@ def _face(ensemble: str, color: str) -> str:
     return color if ensemble == "gaussian" else "white"
 
 
-def _draw_curves(ax: "Axes", dataset: "xr.Dataset") -> None:
+def _chosen(dataset: "xr.Dataset") -> list[tuple[str, str, float]]:
+    """Colour, marker and value of some fractions of constrained weights."""
     from simnn import plotting
+
+    fractions = dataset["constrained"].values.tolist()
+    some = fractions[:: max(1, (len(fractions) - 1) // 2)]
+    return list(zip(plotting.COLORS, plotting.MARKERS, some, strict=False))
+
+
+def _draw_curves(ax: "Axes", dataset: "xr.Dataset") -> None:
     from simnn.capacity import theory
 
     size = int(dataset["dimension"].min())
     patterns = np.arange(1, int(dataset["load"].max() * size) + 1)
-    fractions = dataset["constrained"].values
-    for color, marker, fraction in zip(
-        plotting.COLORS, plotting.MARKERS, fractions[:: max(1, (len(fractions) - 1) // 2)], strict=False
-    ):
+    for color, marker, fraction in _chosen(dataset):
         at = dataset.sel(dimension=size, constrained=fraction)
         curve = theory.sign_constrained_probability(patterns, size, at["positive_weights"].item())
         ax.plot(patterns / size, curve, color=color, lw=0.8)
@@ -310,3 +441,53 @@ def _draw_capacity(ax: "Axes", dataset: "xr.Dataset") -> None:
             ax.plot([], [], "o", color="0.4", mfc=_face(ensemble, "0.4"), label=label)
     ax.set(xlabel="constrained weights $N_c/N$", ylabel="mean of $P^*/N$")
     ax.legend(loc="lower left", handletextpad=0.4)
+
+
+def _draw_margins(ax: "Axes", dataset: "xr.Dataset") -> None:
+    from simnn.capacity import theory
+
+    loads, size = dataset["margin_load"], int(dataset["margin_dimension"].max())
+    for color, marker, fraction in _chosen(dataset):
+        fine = np.linspace(0.9 * float(loads.min()), min(1.05 * float(loads.max()), 2.0 - fraction), 100)
+        ax.plot(fine, [theory.gardner_margin(load, constrained=fraction) for load in fine], color=color, lw=0.8)
+        for ensemble in dataset["ensemble"].values.tolist():
+            at = dataset.sel(ensemble=ensemble, constrained=fraction, margin_dimension=size)
+            ax.errorbar(
+                loads, at["largest_margin"], yerr=at["largest_margin_stderr"], fmt=marker, color=color,
+                mfc=_face(ensemble, color),
+                label=f"$N_c/N = {fraction:g}$" if ensemble == dataset["ensemble"][0] else None,
+            )  # fmt: skip
+    ax.set(xlabel="load $P/N$", ylabel=r"largest margin $\kappa$", title=f"$N = {size}$", ylim=(0.0, None))
+    ax.legend(loc="upper right", handletextpad=0.2, labelspacing=0.3)
+
+
+def _draw_approach(ax: "Axes", dataset: "xr.Dataset") -> None:
+    loads = sorted(dataset["margin_load"].values.tolist())
+    load = loads[(len(loads) - 1) // 2]
+    x = 1.0 / dataset["margin_dimension"].values
+    ends = np.array([0.0, 1.05 * x.max()])
+    for color, marker, fraction in _chosen(dataset):
+        for ensemble in dataset["ensemble"].values.tolist():
+            at = dataset.sel(ensemble=ensemble, constrained=fraction, margin_load=load)
+            theory = at["largest_margin_theory"].item()
+            line = at["largest_margin_limit"].item() + at["largest_margin_slope"].item() * ends - theory
+            ax.plot(ends, line, color=color, lw=0.8, ls="-" if ensemble == "gaussian" else "--")
+            ax.errorbar(
+                x, at["largest_margin"] - theory, yerr=at["largest_margin_stderr"], fmt=marker, color=color,
+                mfc=_face(ensemble, color),
+            )  # fmt: skip
+    ax.axhline(0.0, color="0.7", lw=0.6, zorder=0)
+    ax.set(xlabel="$1/N$", ylabel=r"$\kappa$ minus theory", title=f"$P/N = {load:g}$")
+
+
+def _draw_silent(ax: "Axes", dataset: "xr.Dataset") -> None:
+    loads, size = dataset["margin_load"], int(dataset["margin_dimension"].max())
+    for color, marker, fraction in _chosen(dataset):
+        for ensemble in dataset["ensemble"].values.tolist() if fraction > 0.0 else []:
+            at = dataset.sel(ensemble=ensemble, constrained=fraction, margin_dimension=size)
+            ax.errorbar(
+                loads, at["zero_weight_fraction"], yerr=at["zero_weight_fraction_stderr"], fmt=marker, color=color,
+                mfc=_face(ensemble, color),
+            )  # fmt: skip
+    ax.axhline(0.5, color="black", lw=0.8, zorder=0)
+    ax.set(xlabel="load $P/N$", ylabel="weights that vanish", title=f"$N = {size}$", ylim=(0.4, 0.6))

@@ -239,6 +239,64 @@ def test_kenyon_codes_break_down_where_inputs_are_few(inputs, activity, load, pu
     assert (ds.duplicate_fraction > 0.001) == (inputs == 10)
 
 
+def agree(fractions, trials, published, of):
+    """Whether frequencies are those of a table made of a few trials."""
+    return [
+        stats.fisher_exact(
+            [[round(a * trials), round(b * of)], [trials - round(a * trials), of - round(b * of)]]
+        ).pvalue
+        > FALSE_ALARM
+        for a, b in zip(np.asarray(fractions).tolist(), published, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "claws", "activity", "published"),
+    [
+        (50, 7, 0.1, (1.0, 0.83, 0.63, 0.03, 0.0)), (50, 7, 0.2, (1.0, 0.90, 0.60, 0.20, 0.0)),
+        (20, 5, 0.2, (1.0, 0.83, 0.40, 0.03, 0.0)), (10, 3, 0.2, (0.83, 0.30, 0.13, 0.0, 0.0)),
+    ],
+)  # fmt: skip
+def test_winners_reach_the_published_curves(inputs, claws, activity, published):
+    loads = [1.6, 1.8, 2.0, 2.2, 2.4]
+    ds = capacity.simulate(
+        dimension=100,
+        inputs=inputs,
+        claws=claws,
+        ensemble="winners",
+        activity=activity,
+        load=loads,
+        trials=100,
+        seed=15,
+    )
+    assert all(agree(ds.separable_fraction, 100, published, 30))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "claws", "activity", "published"),
+    [
+        (20, 5, 0.1, (0.10, 0.03, 0.0, 0.03, 0.0)), (50, 7, 0.1, (0.60, 0.43, 0.20, 0.0, 0.0)),
+        (50, 7, 0.2, (1.0, 0.95, 0.65, 0.03, 0.0)),
+    ],
+)  # fmt: skip
+def test_fixed_thresholds_reach_the_published_curves_if_wiring_is_balanced(inputs, claws, activity, published):
+    # Inhibition that takes the mean input from each cell; without it, more patterns are silent.
+    rng = np.random.default_rng(16)
+    wirings = [np.argsort(rng.random((60, inputs)), axis=1) < claws for _ in range(10)]
+    fractions = {}
+    for mean in (claws / inputs, 0.0):
+        runs = [
+            capacity.simulate(
+                covariance=(wiring - mean) @ (wiring - mean).T, ensemble="threshold", activity=activity,
+                load=[1.5, 1.75, 2.0, 2.25, 2.5], trials=20, seed=seed,
+            ).separable_fraction.values
+            for seed, wiring in enumerate(wirings)
+        ]  # fmt: skip
+        fractions[mean] = np.mean(runs, axis=0)
+    assert all(agree(fractions[claws / inputs], 200, published, 40))
+    assert np.all(fractions[0.0][:3] < fractions[claws / inputs][:3])
+
+
 # --- parity -----------------------------------------------------------------------------------------------------
 
 

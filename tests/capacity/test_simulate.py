@@ -180,8 +180,27 @@ def test_margins_are_those_of_gardner_with_the_published_corrections():
             ds = capacity.largest_margin(dimension=dimension, load=load, trials=300, seed=7)
             assert abs(ds.largest_margin - margin) < 6.0 * math.hypot(ds.largest_margin_stderr, 0.012)
             assert ds.undecided_fraction == 0.0
-    ds = capacity.largest_margin(dimension=200, load=1.0, trials=40, seed=7)
+    for load, margin in ((0.5, 1.037), (1.0, 0.459)):
+        ds = capacity.largest_margin(dimension=200, load=load, trials=40, seed=7)
+        assert abs(ds.largest_margin - margin) < 6.0 * math.hypot(ds.largest_margin_stderr, 0.014)
     assert abs(ds.support_fraction - theory.support_vector_fraction(1.0)) < 6.0 * ds.support_fraction_stderr + 2.0 / 200
+
+
+@pytest.mark.parametrize(
+    ("dimension", "trials", "published", "error"), [(20, 12000, 0.88, 0.03), (50, 4000, 0.85, 0.05)]
+)
+def test_margins_near_zero_are_as_rare_as_published(dimension, trials, published, error):
+    # At P = 2 N a tolerance of delta for patterns of length 1 would hide a fraction 0.9 N delta of the sets.
+    delta = 0.002
+    ds = capacity.largest_margin(dimension=dimension, load=2.0, trials=trials, seed=13, keep_trials=True)
+    geometric = ds.largest_margin.values / math.sqrt(dimension)
+    rate = np.count_nonzero((geometric > 0.0) & (geometric < delta)) / trials / (dimension * delta)
+    spread = math.sqrt(0.9 / (trials * dimension * delta))
+    assert abs(rate - published) < 6.0 * math.hypot(spread, error)
+    assert abs(rate - 0.9) < 6.0 * spread
+    # Half as many again, or half of them, would be noticed. Sets whose bounds disagree, which are left out, are rarer.
+    assert min(abs(rate - 1.35), abs(rate - 0.45)) > 6.0 * spread
+    assert ds.undecided_fraction.mean() < 1e-3
 
 
 def test_margins_of_a_set_are_those_of_the_function_for_given_data():

@@ -285,8 +285,18 @@ def test_the_capacity_of_balls_with_a_margin_is_the_table(margin, capacity):
 def test_segments_are_balls_of_dimension_one():
     for radius in (0.1, 0.6, 3.0):
         assert theory.segment_capacity(radius) == pytest.approx(theory.ball_capacity(radius, 1), rel=1e-10)
+        # As written for pairs of points, with the angle between them.
+        psi = 2.0 / math.pi * math.atan(1.0 / radius)
+        assert theory.segment_capacity(radius) == pytest.approx(2.0 / (3.0 - 2.0 * psi), rel=1e-12)
     assert theory.segment_capacity(0.6) == printed(1.1848, 4)
     assert theory.segment_capacity(1.0) == pytest.approx(1.0, rel=1e-15)
+
+
+def test_balls_of_many_dimensions_are_points_with_a_margin():
+    # Published: (1 + R^2) / G(R sqrt(D)) = 0.7426 instead of 0.7438 for R = 0.1, D = 50.
+    approximation = 1.01 * theory.gardner_capacity(0.1 * math.sqrt(50.0))
+    assert approximation == printed(0.7426, 4)
+    assert theory.ball_capacity(0.1, 50) == pytest.approx(approximation, rel=2e-3)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------

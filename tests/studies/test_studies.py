@@ -64,7 +64,8 @@ SMALL = {
     },
     "sign_constraints": {
         "ensemble": ["gaussian", "rademacher"], "dimension": [12, 40], "constrained": [0.0, 0.5, 1.0],
-        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "trials": 300, "seed": 13,
+        "load": [0.5, 0.75, 1.0, 1.25, 1.5, 2.0], "margin_dimension": [20, 40, 80], "margin_load": [0.25, 0.5],
+        "margin_trials": 60, "trials": 300, "seed": 13,
     },
     "threshold_functions": {"dimension": [1, 2, 3], "trials": 2, "seed": 14},
     "weight_sharing": {
@@ -78,6 +79,16 @@ SMALL = {
         "dimension": [12, 20, 32], "extent": [1, 3], "radius": [0.0, 0.5, 1.0], "sampled_extent": [2, 10],
         "points": [1, 2, 20, 100], "projection": [21, 25, 29], "draws": 1000, "projections": 100, "trials": 80,
         "seed": 17,
+    },
+    "expansion_codes": {
+        "dimension": 40, "claws": 4, "inputs": [0, 8, 20], "ensemble": ["winners", "threshold"],
+        "activity": [0.05, 0.2, 0.5], "bias": [False, True], "load": [0.5, 1.0, 1.5, 2.0, 2.5, 3.0], "trials": 40,
+        "seed": 17,
+    },
+    "solver_panel": {
+        "correlation": 0.999999, "activity": 0.1, "inputs": 10, "claws": 7, "dimension": [10, 20],
+        "law": ["gaussian", "correlated", "winners"], "load": [1.0, 2.0, 3.0], "solver": ["newton", "nearest", "auto"],
+        "trials": 300, "seed": 18,
     },
 }  # fmt: skip
 
