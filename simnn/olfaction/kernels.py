@@ -431,4 +431,4 @@ def padded(count: NDArray[np.int64]) -> NDArray[np.int32]:
     """
     whole, rest = np.divmod(count, CHUNK)
     more = np.select([(rest == 0) & (whole > 0), rest <= 4], [0, 4], 7)
-    return (CHUNK * whole + more).astype(np.int32)
+    return np.asarray(CHUNK * whole + more, np.int32)

@@ -311,7 +311,7 @@ def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "ND
 
 
 def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if they are not wanted any more."""
+    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
     from simnn.olfaction import cpu, kernels, theory
 
     k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
