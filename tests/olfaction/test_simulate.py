@@ -117,15 +117,17 @@ def test_chunks_of_odors_change_nothing(monkeypatch):
 
 
 def test_dimensions_are_those_of_theory():
-    given = {"claws": [1, 3, 7, 15], "coding_level": [0.05, 0.1], "odors": 2000, "pairs": 2000, "trials": 6}
+    given = {"claws": [1, 3, 7, 15], "coding_level": [0.05, 0.1], "odors": 1500, "pairs": 1500, "trials": 16}
     for inhibition in ("none", "balanced"):
         ds = olfaction.simulate(**given, inhibition=inhibition, seed=1)
         expected = theory.dimension(50, 2000, np.array([[1], [3], [7], [15]]), np.array([0.05, 0.1]), inhibition)
-        # 4% is what one matrix and a few thousand odors differ by; a planted error of 30% is not missed.
-        np.testing.assert_allclose(ds.dimension, expected, rtol=0.04)
-        assert np.all(np.abs(ds.dimension - expected) < SIGMAS * ds.dimension_stderr + 0.01 * expected)
-        assert not np.allclose(ds.dimension, 1.3 * expected, rtol=0.04)
+        tolerance = SIGMAS * ds.dimension_stderr + 0.002 * expected
+        assert np.all(np.abs(ds.dimension - expected) < tolerance)
+        assert not np.any(np.abs(ds.dimension - 1.3 * expected) < tolerance)
         assert np.all(ds.raw_dimension < ds.dimension)
+        if inhibition == "balanced":
+            # What one matrix and a few thousand odors may differ by; without inhibition a few directions dominate.
+            np.testing.assert_allclose(ds.dimension, expected, rtol=0.04)
 
 
 def test_the_estimate_of_the_dimension_does_not_depend_on_the_number_of_odors():
@@ -245,8 +247,9 @@ def test_measured_odors_have_the_published_dimensions(measured, layer):
     shared = {"receptors": 0.23, "projection neurons": 0.27}[layer]
     assert ds.silent_fraction.sel(sparsening="global") == pytest.approx(shared, abs=0.01)
     assert ds.silent_fraction.sel(sparsening="cell") == 0.0
-    # 5.5 odors of 110 cannot be; winners are exact whatever the ties.
-    np.testing.assert_allclose(ds.activity, [6 / 110, 0.05, 0.05], atol=1e-4)
+    # 5.5 odors of 110 cannot be; ties take a little, except from winners.
+    np.testing.assert_allclose(ds.activity, [6 / 110, 0.05, 0.05], atol=1e-3)
+    assert ds.activity.sel(sparsening="winners") == 0.05
 
 
 def test_given_odors_are_drawn_without_replacement():
