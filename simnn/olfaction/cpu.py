@@ -152,7 +152,7 @@ def bind(target: Target) -> Kernels:
     @target.routine
     def draw_normals(glomeruli, own, common, group, trial, stream, key, words, x):
         flat = x.reshape(x.shape[0] * LANES)
-        for k in range(x.shape[0] // 16):
+        for k in range(flat.shape[0] // 1024):
             begin = 1024 * k
             pairs(
                 512 * k,

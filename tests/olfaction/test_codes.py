@@ -11,7 +11,15 @@ from simnn.device import targets
 from simnn.olfaction import codes, cpu, drive_pairs, kernels
 from tests.naive import olfaction as naive
 
-SIZES = [(1, 2, 1, 1), (3, 5, 3, 7), (9, 64, 4, 64), (20, 65, 7, 65), (30, 130, 8, 130), (24, 129, 12, 200)]
+SIZES = [
+    (1, 2, 1, 1),
+    (3, 5, 3, 7),
+    (9, 64, 4, 64),
+    (20, 65, 7, 65),
+    (30, 130, 8, 130),
+    (24, 129, 12, 128),
+    (24, 60, 16, 300),
+]
 """Glomeruli, cells, claws, odors: around whole words, tiles and chunks of claws."""
 
 
