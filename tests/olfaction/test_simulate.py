@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import pathlib
+import subprocess
 import sys
 
 import numba
@@ -173,6 +176,8 @@ def test_correlations_of_codes_are_those_of_theory():
         inhibition="balanced", coding_level=0.05, input_correlation=rho, odors=10000, pairs=4, trials=4
     )
     np.testing.assert_allclose(ds.output_correlation, theory.output_correlation(rho, 0.05), atol=0.0025)
+    assert np.all(np.abs(ds.output_correlation - theory.output_correlation(rho, 0.055)) > 0.0005)
+    assert np.any(np.abs(ds.output_correlation - theory.output_correlation(rho, 0.055)) > 0.0025)
     # One network of this size, published: within its tolerance.
     np.testing.assert_allclose(ds.output_correlation, [0.0532, 0.2100, 0.4696, 0.7341], atol=0.01)
     ends = olfaction.simulate(kenyon_cells=100, input_correlation=[-1.0, 0.0, 1.0], odors=20000, pairs=4, trials=2)
@@ -187,6 +192,7 @@ def test_noise_of_clusters_is_amplified_as_in_theory():
     )
     expected = theory.cluster_noise(np.array(noise), np.array([[0.05], [0.1], [0.5]]))
     np.testing.assert_allclose(ds.cluster_noise, expected, atol=0.004)
+    assert not np.any(np.abs(ds.cluster_noise - 1.1 * expected) < 0.004)
     np.testing.assert_allclose(ds.cluster_noise.sel(noise=0.046061), [0.261167, 0.235518, 0.193973], atol=0.004)
 
 
@@ -405,6 +411,23 @@ def test_unknown_names_are_refused():
 def test_what_does_not_fit_into_memory_is_refused():
     with pytest.raises(MemoryError, match="GiB"):
         olfaction.simulate(odors=2**30, kenyon_cells=2**20)
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="reads peak memory from /proc")
+def test_no_matrix_of_odors_and_cells_is_formed():
+    program = """
+from simnn import olfaction
+def peak():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+olfaction.simulate(odors=100, trials=1)
+before = peak()
+olfaction.simulate(odors=200_000, trials=1)
+print(peak() - before)
+"""
+    environment = os.environ | {"NUMBA_NUM_THREADS": "1"}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    # Packed codes take 51 MB; truth values would take 400.
+    assert int(run.stdout) < 100_000
 
 
 def test_validation_gives_every_value_its_type():
