@@ -65,34 +65,42 @@ def flyhash() -> str:
 def against_numpy() -> list[str]:
     """Time of all codes, thresholds known."""
     lines = [
-        "| N, M, K, P | code | simnn (ms) | matrix product (ms) | and selection (ms) | ratio |",
-        "|---|---|---:|---:|---:|---:|",
+        "| N, M, K, P | code | simnn (ms) | product alone, in place (ms) | product and selection (ms) | ratio | "
+        "in place (ms) | ratio |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for glomeruli, cells, claws, count in CASES:
         wiring = olfaction.draw_wiring(glomeruli=glomeruli, kenyon_cells=cells, claws=claws)
         odors = olfaction.draw_odors(glomeruli=glomeruli, odors=count)
-        transposed = np.ascontiguousarray(wiring.matrix().T.astype(np.float32))
-        thresholds, winners = olfaction.gaussian_thresholds(wiring, LEVEL), codes.winners_of(cells, LEVEL)
-        out = np.empty((count, kernels.words_of(cells)), np.uint64)
-        drives = np.empty((count, cells), np.float32)
-
-        def product(odors=odors, transposed=transposed, drives=drives) -> np.ndarray:
-            return np.matmul(odors, transposed, out=drives)
-
+        matrix = np.ascontiguousarray(wiring.matrix().T.astype(np.float32))
+        thresholds, rank = olfaction.gaussian_thresholds(wiring, LEVEL), cells - codes.winners_of(cells, LEVEL)
+        out, drives = np.empty((count, kernels.words_of(cells)), np.uint64), np.empty((count, cells), np.float32)
         tasks = {
-            "threshold": coded(odors, wiring, codes.rule(wiring, LEVEL, thresholds), out),
+            "thresholds": coded(odors, wiring, codes.rule(wiring, LEVEL, thresholds), out),
             "winners": coded(odors, wiring, codes.rule(wiring, LEVEL, None), out),
-            "product": product,
-            "compare": lambda product=product, thresholds=thresholds: product() > thresholds,
-            "partition": lambda product=product, rank=cells - winners: np.argpartition(product(), rank, axis=1),
+            **products(odors, matrix, thresholds, rank, drives),
         }
-        seconds = {name: 1e3 * value for name, value in best(tasks).items()}
-        for code, peer, name in (("thresholds", "compare", "threshold"), ("winners", "partition", "winners")):
-            lines.append(
-                f"| {glomeruli}, {cells}, {claws}, {count} | {code} | {seconds[name]:.1f} | {seconds['product']:.1f} | "
-                f"{seconds[peer]:.1f} | {seconds[peer] / seconds[name]:.1f} |"
-            )
+        ms = {name: 1e3 * value for name, value in best(tasks).items()}
+        lines += [
+            f"| {glomeruli}, {cells}, {claws}, {count} | {code} | {ms[code]:.1f} | {ms['product']:.1f} | "
+            f"{ms[peer]:.1f} | {ms[peer] / ms[code]:.1f} | {ms[peer + ' in place']:.1f} | "
+            f"{ms[peer + ' in place'] / ms[code]:.1f} |"
+            for code, peer in (("thresholds", "compare"), ("winners", "partition"))
+        ]
     return lines
+
+
+def products(
+    odors: np.ndarray, matrix: np.ndarray, thresholds: np.ndarray, rank: int, drives: np.ndarray
+) -> dict[str, Task]:
+    """The peers: a product of matrices, and what makes codes of it."""
+    return {
+        "product": lambda: np.matmul(odors, matrix, out=drives),
+        "compare": lambda: odors @ matrix > thresholds,
+        "compare in place": lambda: np.matmul(odors, matrix, out=drives) > thresholds,
+        "partition": lambda: np.argpartition(odors @ matrix, rank, axis=1),
+        "partition in place": lambda: np.argpartition(np.matmul(odors, matrix, out=drives), rank, axis=1),
+    }
 
 
 def counting() -> list[str]:
@@ -135,7 +143,8 @@ def memory() -> list[str]:
     for name, call in programs.items():
         program = (
             "import time; from simnn import olfaction; olfaction.simulate(odors=100, trials=1); "
-            "olfaction.encode(olfaction.draw_odors(odors=9), olfaction.draw_wiring(), 0.3); start = time.perf_counter(); "
+            "olfaction.encode(olfaction.draw_odors(odors=9), olfaction.draw_wiring(), 0.3); "
+            "start = time.perf_counter(); "
             f"{call or 'pass'}; print(time.perf_counter() - start); "
             "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
         )
@@ -172,9 +181,10 @@ def main() -> None:
             "",
             "## Codes of given odors",
             "",
-            f"Binary weights, coding level {LEVEL}. The matrix product is float32, into memory that is there already; "
-            "thresholds are compared with it, winners found by `np.argpartition`, which tells their indices only. Packed "
-            "codes of simnn are complete, winners with exactly k cells each. Best of seven, in turns.",
+            f"Binary weights, coding level {LEVEL}, known thresholds. The product is `odors @ J.T` in float32; drives "
+            "are compared with thresholds, or winners found by `np.argpartition`, which tells their indices only. `In "
+            "place` writes drives into memory that is there already. Packed codes of simnn are complete, winners with "
+            "exactly k cells each. Best of seven, in turns.",
             "",
             *against_numpy(),
             "",
@@ -190,8 +200,8 @@ def main() -> None:
             "",
             "## One trial of a simulation",
             "",
-            "Odors, their partners and their noisy copies drawn and coded, the readout learnt and tested, all pairs of the "
-            "first odors compared; N = 50, M = 2000, K = 7.",
+            "Odors, their partners and their noisy copies drawn and coded, the readout learnt and tested, all pairs of "
+            "the first odors compared; N = 50, M = 2000, K = 7.",
             "",
             *sweeps(),
             "",

@@ -231,8 +231,8 @@ def encode(
     Returns
     -------
     (P, ceil(M / 64)) uint64 array, or (P, M) bool array
-        See `unpack` and `count_active`. Memory beyond the result: for each thread 256 B for each cell if there are
-        winners, and 512 B for each glomerulus.
+        See `unpack` and `count_active`. Memory beyond the result: for each thread 512 B for each cell if there are
+        winners, and 1 KB for each glomerulus.
 
     Raises
     ------

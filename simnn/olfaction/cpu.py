@@ -152,7 +152,7 @@ def bind(target: Target) -> Kernels:
     @target.routine
     def draw_normals(glomeruli, own, common, group, trial, stream, key, words, x):
         flat = x.reshape(x.shape[0] * LANES)
-        for k in range(x.shape[0] // 16):
+        for k in range(flat.shape[0] // 1024):
             begin = 1024 * k
             pairs(
                 512 * k,
@@ -303,7 +303,8 @@ def bind(target: Target) -> Kernels:
                 for b in range(64):
                     learnt += sums[b] * np.int64((packed >> np.uint64(b)) & bit)
             field = (np.float64(learnt) + offset * np.float64(active) + bias) * np.float64(label[p])
-            errors += 1.0 if field < 0.0 else (0.5 if field == 0.0 else 0.0)
+            # A field is an integer plus multiples of the coding level and its square: what is smaller is rounding.
+            errors += 0.5 if abs(field) < 1e-9 else (1.0 if field < 0.0 else 0.0)
         return errors
 
     @target.kernel

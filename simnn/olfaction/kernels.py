@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from simnn.device import selection
 from simnn.device.targets import Target
 
-LANES = 64
-"""Odors of a tile."""
+LANES = 128
+"""Odors of a tile: 50 glomeruli stay in the first cache, and loops of so many steps are worth their beginning."""
 
 CHUNK = 8
 """Claws that are added up at a time, and then 4 or 7; cells with other numbers have some of weight zero."""
@@ -129,7 +129,7 @@ def words_of(cells: int) -> int:
 
 
 def space(glomeruli: int, cells: int, winners: bool) -> Space:
-    """Scratch of one thread: 256 B for each cell that competes, 512 B for each glomerulus.
+    """Scratch of one thread: 512 B for each cell that competes, 1 KB for each glomerulus.
 
     Parameters
     ----------
@@ -431,4 +431,4 @@ def padded(count: NDArray[np.int64]) -> NDArray[np.int32]:
     """
     whole, rest = np.divmod(count, CHUNK)
     more = np.select([(rest == 0) & (whole > 0), rest <= 4], [0, 4], 7)
-    return (CHUNK * whole + more).astype(np.int32)
+    return np.asarray(CHUNK * whole + more, np.int32)

@@ -311,16 +311,17 @@ def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "ND
 
 
 def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if they are not wanted any more."""
-    from simnn.olfaction import cpu, kernels, theory
+    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
+    from simnn.olfaction import cpu, kernels
 
     k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
     law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source))
-    rho, amplitude = experiment.input_correlation, theory.noise_amplitude(experiment.noise, experiment.convention)
+    rho, kept = experiment.input_correlation, 1.0 - experiment.noise
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
-    kept = 1.0 - experiment.noise if experiment.convention == "normalised" else 1.0
-    noisy = _copies(source, kept, amplitude, 2)
+    amplitude = math.sqrt(experiment.noise * (1.0 + kept))
+    normalised = experiment.convention == "normalised"
+    noisy = _copies(source, kept, amplitude, 2) if normalised else _copies(source, 1.0, amplitude / kept, 2)
     space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
     packed = np.empty((p, words), np.uint64)
     label, active = np.empty(p, np.int8), np.empty(p, np.int64)

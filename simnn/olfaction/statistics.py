@@ -157,8 +157,7 @@ def raw_dimension(codes: ArrayLike) -> float:
     Abbott et al. 2011 [1]_.
     """
     array = _matrix(codes, 2)
-    gram = Gram.of(array, _column_means(array))
-    return gram.lengths.sum() ** 2 / gram.square if gram.square > 0.0 else math.nan
+    return Gram.of(array, _column_means(array)).raw_dimension()
 
 
 def corrected_dimension(codes: ArrayLike) -> float:

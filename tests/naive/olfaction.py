@@ -61,3 +61,24 @@ def hebbian_errors(matrix, coding_level, odors, amplitude, trials, generator):
         readout = labels @ (codes(matrix, x, coding_level) - coding_level)
         errors.append(np.mean((codes(matrix, noisy, coding_level) - coding_level) @ readout * labels < 0.0))
     return np.array(errors)
+
+
+def winners(drives, count):
+    """The largest drives of each row, of equal ones the first."""
+    code = np.zeros(drives.shape, bool)
+    np.put_along_axis(code, np.argsort(-drives, axis=1, kind="stable")[:, :count], True, axis=1)
+    return code
+
+
+def correlation(codes, other):
+    """Of codes and those of partners, from covariances and variances summed over cells."""
+    a, b = codes - codes.mean(axis=0), other - other.mean(axis=0)
+    return (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())
+
+
+def wrong_answers(codes, noisy, labels, coding_level):
+    """Fraction of noisy codes that the Hebbian readout of all codes gets wrong, a zero half."""
+    readout = labels @ (codes - coding_level)
+    fields = (noisy - coding_level) @ readout * labels
+    zero = np.abs(fields) < 1e-9
+    return np.mean((fields < 0.0) & ~zero) + 0.5 * np.mean(zero)
