@@ -1,7 +1,7 @@
 """Pairs of cells with random weights: what the drives of two of them have in common.
 
 Each cell draws K of N inputs without replacement, so that two cells share o of them, ``o ~ Hypergeometric(N, K, K)``,
-and weights from one of the laws `WEIGHTS`. Over uncorrelated inputs of unit variance, their drives have the correlation
+and weights from one of the laws `simnn.olfaction.weights.WEIGHTS`. Over uncorrelated inputs of unit variance, their drives have the correlation
 ``rho = J_i.J_j / (|J_i| |J_j|)``, whose law over random pairs decides how many dimensions a large circuit has.
 """
 
@@ -12,17 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from simnn.olfaction.weights import LOG_SIGMA
+
 Array = NDArray[np.float64]
-
-WEIGHTS = ("binary", "cerebellar", "cortical", "uniform", "halfnormal", "gaussian")
-"""Laws of the weights of existing connections.
-
-``binary``: 1. ``cerebellar``, ``cortical``: log-normal, their logarithms with the standard deviations `LOG_SIGMA`.
-``uniform``: in [0, 1]. ``halfnormal``: size of a standard normal number. ``gaussian``: standard normal, of both signs.
-The first three are those that came with Litwin-Kumar, Harris, Axel, Sompolinsky, Abbott, Neuron 93, 1153 (2017)."""
-
-LOG_SIGMA = {"cerebellar": 0.438, "cortical": math.sqrt(0.8752)}
-"""Standard deviations of the logarithms; their means (0 and -0.702) change no correlation."""
 
 _NEGLIGIBLE = 1e-20
 """Overlaps that are less probable add less than this to a mean square."""
@@ -63,7 +55,7 @@ def draw(weights: str, shape: tuple[int, ...], generator: np.random.Generator) -
     Parameters
     ----------
     weights : str
-        One of `WEIGHTS`.
+        One of `simnn.olfaction.weights.WEIGHTS`.
     shape : tuple of int
         Of the result.
     generator : numpy.random.Generator
@@ -89,7 +81,7 @@ def mean(weights: str) -> float:
     Parameters
     ----------
     weights : str
-        One of `WEIGHTS`.
+        One of `simnn.olfaction.weights.WEIGHTS`.
 
     Returns
     -------
@@ -196,7 +188,7 @@ def sampled_correlations(
     Parameters
     ----------
     weights : str
-        One of `WEIGHTS`.
+        One of `simnn.olfaction.weights.WEIGHTS`.
     glomeruli, claws : int
         N and K.
     shared : (n,) int array

@@ -24,7 +24,7 @@ class Experiment(Strict):
     replacement : bool
         Whether a cell may draw a glomerulus more than once.
     weights : str
-        Law of the weights, one of `simnn.olfaction.drive_pairs.WEIGHTS`.
+        Law of the weights, one of `simnn.olfaction.weights.WEIGHTS`.
     inhibition : {"none", "balanced"}
         Whether the mean of the matrix of weights is subtracted from its entries.
     sparsening : {"cell", "global", "winners"}

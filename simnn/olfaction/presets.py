@@ -30,9 +30,9 @@ class Circuit(Strict):
     claws : int
         K inputs of each, at most N.
     coding_level : float
-        Fraction of odours that a cell responds to.
+        Fraction of odors that a cell responds to.
     weights : str
-        Law of the weights, one of `simnn.olfaction.drive_pairs.WEIGHTS`.
+        Law of the weights, one of `simnn.olfaction.weights.WEIGHTS`.
     constraint : {"cells", "synapses"}
         What other numbers of claws leave as it is.
     inhibition : {"none", "balanced"}

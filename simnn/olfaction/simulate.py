@@ -125,7 +125,7 @@ def simulate(
     replacement : bool or sequence of bool
         Whether a cell may draw a glomerulus more than once.
     weights : str or sequence of str
-        Law of the weights of inputs, one of `simnn.olfaction.drive_pairs.WEIGHTS`.
+        Law of the weights of inputs, one of `simnn.olfaction.weights.WEIGHTS`.
     inhibition : {"none", "balanced"} or sequence of them
         Whether the mean of the matrix of weights is subtracted from its entries.
     sparsening : {"cell", "global", "winners"} or sequence of them

@@ -1,6 +1,6 @@
 r"""Statistics of measured codes: how many dimensions they fill, and how sparse they are.
 
-Codes are (P, M) arrays, one odour in each row and one cell in each column, of any real type.
+Codes are (P, M) arrays, one odor in each row and one cell in each column, of any real type.
 
 References
 ----------
@@ -31,15 +31,15 @@ _TILE = 2**21
 def _matrix(codes: ArrayLike, least: int) -> NDArray[Any]:
     array = np.asarray(codes)
     if array.ndim != 2 or array.dtype.kind not in "biuf" or array.shape[1] == 0:
-        raise ValueError("codes: not allowed: should be a matrix of numbers, one odour in each row")
+        raise ValueError("codes: not allowed: should be a matrix of numbers, one odor in each row")
     if len(array) < least:
-        raise ValueError(f"codes: not allowed: should hold at least {least} odours, not {len(array)}")
+        raise ValueError(f"codes: not allowed: should hold at least {least} odors, not {len(array)}")
     return array
 
 
 @dataclass(frozen=True)
 class Gram:
-    """Sums over the products ``G_uv = s_u.s_v`` of all odours u, v, for codes s from which an origin was subtracted.
+    """Sums over the products ``G_uv = s_u.s_v`` of all odors u, v, for codes s from which an origin was subtracted.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Gram:
         return trace**2 / square if trace > 0.0 < square else math.nan
 
     def pair_dimension(self) -> float:
-        """Dimension over all odours that these are drawn from, whatever the origin: see `pair_dimension`.
+        """Dimension over all odors that these are drawn from, whatever the origin: see `pair_dimension`.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Gram:
         Parameters
         ----------
         codes : (P, M) array
-            One odour in each row.
+            One odor in each row.
         origin : (M,) array
             What is subtracted.
 
@@ -109,7 +109,7 @@ class Gram:
             lengths[first : first + rows] = np.einsum("ij,ij->i", part, part)
         for first in range(0, odors, rows):
             totals[first : first + rows] = (codes[first : first + rows] - origin) @ total
-        # Products over odours and over cells have the same sum of squares: the smaller matrix is taken, tile by tile.
+        # Products over odors and over cells have the same sum of squares: the smaller matrix is taken, tile by tile.
         by_odor = odors <= cells
         size = min(odors, cells)
         step = max(16, _TILE // max(odors, cells))
@@ -139,13 +139,13 @@ def _column_means(codes: NDArray[Any]) -> Array:
 def raw_dimension(codes: ArrayLike) -> float:
     """Participation ratio of the sample covariance, ``(tr C)^2 / tr C^2``.
 
-    It describes these odours. As an estimate for all odours that they were drawn from it is far too low, unless there
-    are many more odours than dimensions: 72 from 100 odours where 295 is right.
+    It describes these odors. As an estimate for all odors that they were drawn from it is far too low, unless there
+    are many more odors than dimensions: 72 from 100 odors where 295 is right.
 
     Parameters
     ----------
     codes : (P, M) array
-        P >= 2 odours.
+        P >= 2 odors.
 
     Returns
     -------
@@ -161,14 +161,14 @@ def raw_dimension(codes: ArrayLike) -> float:
 
 
 def corrected_dimension(codes: ArrayLike) -> float:
-    """`raw_dimension` with the first-order correction for the number of odours, ``1 / (1 / dim - 1 / P)``.
+    """`raw_dimension` with the first-order correction for the number of odors, ``1 / (1 / dim - 1 / P)``.
 
     Still 12% too low at P = 100 and 2% at P = 500 where 295 is right: `pair_dimension` has no such bias.
 
     Parameters
     ----------
     codes : (P, M) array
-        P >= 2 odours.
+        P >= 2 odors.
 
     Returns
     -------
@@ -183,25 +183,25 @@ def corrected_dimension(codes: ArrayLike) -> float:
 
 
 def pair_dimension(codes: ArrayLike, coding_level: ArrayLike | None = None) -> float:
-    """Dimension over all odours that a sample comes from, without bias of its numerator or denominator.
+    """Dimension over all odors that a sample comes from, without bias of its numerator or denominator.
 
     With known coding levels, ``s = m - f`` and ``G_uv = s_u.s_v``, it is ``sum G_uu G_vv / sum G_uv^2`` over pairs of
-    different odours: odours are independent, so that the sums estimate ``(tr C)^2`` and ``tr C^2``. Without, with
-    squared distances ``D_uv = |m_u - m_v|^2`` averaged over different odours u, v, w, x, it is
+    different odors: odors are independent, so that the sums estimate ``(tr C)^2`` and ``tr C^2``. Without, with
+    squared distances ``D_uv = |m_u - m_v|^2`` averaged over different odors u, v, w, x, it is
     ``<D_uv D_wx> / (<D_uv^2> - 2 <D_uv D_vw> + <D_uv D_wx>)``, whose numerator estimates ``4 (tr C)^2`` and whose
     denominator ``4 tr C^2``.
 
     Parameters
     ----------
     codes : (P, M) array
-        P >= 2 odours, or P >= 4 if coding levels are not given, which are independent draws.
+        P >= 2 odors, or P >= 4 if coding levels are not given, which are independent draws.
     coding_level : float or (M,) array, optional
-        Means of the cells, known from elsewhere. Means of the same odours would bring the bias back.
+        Means of the cells, known from elsewhere. Means of the same odors would bring the bias back.
 
     Returns
     -------
     float
-        NaN if no cell varies; infinity where the estimate of ``tr C^2`` is not positive, as may happen to a few odours.
+        NaN if no cell varies; infinity where the estimate of ``tr C^2`` is not positive, as may happen to a few odors.
 
     References
     ----------
@@ -235,7 +235,7 @@ def activity_ratio(codes: ArrayLike, axis: int = 1) -> Array:
     codes : (P, M) array
         Responses, >= 0.
     axis : {0, 1}
-        What is averaged over: 1, cells, for each odour (population); 0, odours, for each cell (lifetime).
+        What is averaged over: 1, cells, for each odor (population); 0, odors, for each cell (lifetime).
 
     Returns
     -------
@@ -257,7 +257,7 @@ def activity_ratio(codes: ArrayLike, axis: int = 1) -> Array:
 
 
 def population_sparseness(codes: ArrayLike) -> Array:
-    """Sparseness of the response of the population to each odour, ``(1 - a) / (1 - 1 / M)``, a the `activity_ratio`.
+    """Sparseness of the response of the population to each odor, ``(1 - a) / (1 - 1 / M)``, a the `activity_ratio`.
 
     Parameters
     ----------
@@ -277,17 +277,17 @@ def population_sparseness(codes: ArrayLike) -> Array:
 
 
 def lifetime_sparseness(codes: ArrayLike) -> Array:
-    """Sparseness of the responses of each cell to all odours, ``(1 - a) / (1 - 1 / P)``, a the `activity_ratio`.
+    """Sparseness of the responses of each cell to all odors, ``(1 - a) / (1 - 1 / P)``, a the `activity_ratio`.
 
     Parameters
     ----------
     codes : (P, M) array
-        Responses, >= 0, to P >= 2 odours.
+        Responses, >= 0, to P >= 2 odors.
 
     Returns
     -------
     (M,) array
-        0 if the cell responds alike to all odours, 1 if to one alone; NaN if it is silent.
+        0 if the cell responds alike to all odors, 1 if to one alone; NaN if it is silent.
 
     References
     ----------

@@ -1,10 +1,10 @@
 r"""Closed forms of random expansions: correlations, noise, dimension and readout of sparse codes.
 
-N input channels (glomeruli) carry an odour x, a Gaussian pattern of unit variance. M cells (Kenyon cells, granule
+N input channels (glomeruli) carry an odor x, a Gaussian pattern of unit variance. M cells (Kenyon cells, granule
 cells) have drives ``h = J x`` through K inputs (claws) each, and fire, m = 1, where the drive exceeds a threshold; each
-cell has its own, so that it fires for a fraction f of odours (the coding level). Two drives of correlation rho, of two
-cells or of one cell to two odours, become codes of correlation r(rho; f). A cluster of odours is a centre and its
-noisy copies. Its noise is 1 - correlation of a copy with the centre: 0 for identical odours, 1 for unrelated ones. All
+cell has its own, so that it fires for a fraction f of odors (the coding level). Two drives of correlation rho, of two
+cells or of one cell to two odors, become codes of correlation r(rho; f). A cluster of odors is a centre and its
+noisy copies. Its noise is 1 - correlation of a copy with the centre: 0 for identical odors, 1 for unrelated ones. All
 quantities are dimensionless.
 
 References
@@ -30,13 +30,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from simnn.olfaction import drive_pairs
 from simnn.olfaction.arguments import Array, choice, counts, numbers, same_kind
+from simnn.olfaction.weights import WEIGHTS
 
 Convention = Literal["normalised", "additive"]
 Inhibition = Literal["none", "balanced"]
 Weights = Literal["binary", "cerebellar", "cortical", "uniform", "halfnormal", "gaussian"]
 
 CONVENTIONS = ("normalised", "additive")
-"""How noise eta ~ N(0, I) enters an odour: ``sqrt(1 - eps^2) x + eps eta``, or ``x + eps eta``."""
+"""How noise eta ~ N(0, I) enters an odor: ``sqrt(1 - eps^2) x + eps eta``, or ``x + eps eta``."""
 
 INHIBITION = ("none", "balanced")
 """Whether the mean of all entries of J, one number for the whole matrix, is subtracted from each of them."""
@@ -223,7 +224,7 @@ def input_noise(amplitude: float, convention: Convention = "normalised") -> floa
 @overload
 def input_noise(amplitude: ArrayLike, convention: Convention = "normalised") -> float | Array: ...
 def input_noise(amplitude: ArrayLike, convention: Convention = "normalised") -> float | Array:
-    """Noise DeltaS of a cluster of odours, from the amplitude of what is added to its centre.
+    """Noise DeltaS of a cluster of odors, from the amplitude of what is added to its centre.
 
     Parameters
     ----------
@@ -282,7 +283,7 @@ def noisy_coding_level(amplitude: float, coding_level: float) -> float: ...
 @overload
 def noisy_coding_level(amplitude: ArrayLike, coding_level: ArrayLike) -> float | Array: ...
 def noisy_coding_level(amplitude: ArrayLike, coding_level: ArrayLike) -> float | Array:
-    """Coding level of odours with additive noise, if thresholds are those for odours without.
+    """Coding level of odors with additive noise, if thresholds are those for odors without.
 
     Normalised noise does not change coding levels. Additive noise moves them towards 1/2, and the formulas that have
     one f for both (`cluster_noise`, `hebbian_error`) then hold only if thresholds are scaled by ``sqrt(1 + eps^2)``.
@@ -356,7 +357,7 @@ def mean_square_correlation(
         Whether the expected mean of all entries of the matrix is subtracted from each entry, as strong unspecific
         inhibition does. Weights of both signs have mean 0, and stay as they are.
     weights : str
-        One of `simnn.olfaction.drive_pairs.WEIGHTS`.
+        One of `simnn.olfaction.weights.WEIGHTS`.
     input_correlation : float or array
         Of any two channels, in [0, 1).
     pairs : int
@@ -381,7 +382,7 @@ def mean_square_correlation(
     n, k = counts("glomeruli", glomeruli, 1), counts("claws", claws, 1)
     f, c = _levels(coding_level), numbers("input_correlation", input_correlation, 0.0, float(np.nextafter(1.0, 0.0)))
     balanced = choice("inhibition", inhibition, INHIBITION) == "balanced"
-    choice("weights", weights, drive_pairs.WEIGHTS)
+    choice("weights", weights, WEIGHTS)
     counts("pairs", pairs, 2)
     counts("seed", seed, 0)
     if np.any(k > n):
@@ -503,9 +504,9 @@ def dimension(
     pairs: int = _PAIRS,
     seed: int = 0,
 ) -> float | Array:
-    """Dimension of the codes of many odours, ``(tr C)^2 / tr C^2 = M / (1 + (M - 1) E r^2)``.
+    """Dimension of the codes of many odors, ``(tr C)^2 / tr C^2 = M / (1 + (M - 1) E r^2)``.
 
-    C is the covariance of the M cells over Gaussian odours, each cell with the threshold that gives it the coding
+    C is the covariance of the M cells over Gaussian odors, each cell with the threshold that gives it the coding
     level, and r the correlation of the codes of two of them (`mean_square_correlation`). The number of claws for which
     this is largest depends on the law of the weights, on what is held fixed as claws vary (cells, or synapses: see
     `kenyon_cells_of`), and on inhibition.
@@ -524,7 +525,7 @@ def dimension(
         Whether the mean of the whole matrix is subtracted from its entries.
     weights : str
         ``"binary"``, ``"gaussian"``, ``"cerebellar"``, ``"cortical"``, ``"uniform"`` or ``"halfnormal"``; see
-        `simnn.olfaction.drive_pairs.WEIGHTS`. ``"gaussian"`` with K = N is the dense Gaussian matrix.
+        `simnn.olfaction.weights.WEIGHTS`. ``"gaussian"`` with K = N is the dense Gaussian matrix.
     input_correlation : float or array
         Of any two channels, in [0, 1).
     pairs, seed : int
@@ -595,7 +596,7 @@ def matrix_dimension(
 def matrix_dimension(
     weights: Any, coding_level: ArrayLike, inhibition: Inhibition = "none", input_correlation: float = 0.0
 ) -> float | Array:
-    """Dimension of the codes that a given matrix makes of Gaussian odours: `dimension`, without its average.
+    """Dimension of the codes that a given matrix makes of Gaussian odors: `dimension`, without its average.
 
     Overlaps of small integer weights are counted, so that each value is transformed once; others are transformed pair
     by pair, in blocks of 8 MB. Sparse matrices cost what their products cost, unless inhibition or input correlations
@@ -753,10 +754,10 @@ def hebbian_error(
     dimension: ArrayLike, odors: ArrayLike, noise: ArrayLike, coding_level: ArrayLike
 ) -> float | Array: ...
 def hebbian_error(dimension: ArrayLike, odors: ArrayLike, noise: ArrayLike, coding_level: ArrayLike) -> float | Array:
-    """Error of a Hebbian readout of noisy odours, ``Q(sqrt(dim (1 - DeltaC)^2 / P))``.
+    """Error of a Hebbian readout of noisy odors, ``Q(sqrt(dim (1 - DeltaC)^2 / P))``.
 
-    The readout ``sign(w.(m - f))`` with ``w = sum_mu y_mu (m_mu - f)`` has learnt P odours with random labels +-1, and
-    sees noisy copies of them. The formula counts the interference of the other odours, and takes it as Gaussian.
+    The readout ``sign(w.(m - f))`` with ``w = sum_mu y_mu (m_mu - f)`` has learnt P odors with random labels +-1, and
+    sees noisy copies of them. The formula counts the interference of the other odors, and takes it as Gaussian.
 
     Parameters
     ----------
@@ -765,7 +766,7 @@ def hebbian_error(dimension: ArrayLike, odors: ArrayLike, noise: ArrayLike, codi
     odors : float or array
         P >= 1.
     noise : float or array
-        DeltaS of the odours (not the amplitude: see `input_noise`), in [0, 2].
+        DeltaS of the odors (not the amplitude: see `input_noise`), in [0, 2].
     coding_level : float or array
         f, inside (0, 1).
 
@@ -773,7 +774,7 @@ def hebbian_error(dimension: ArrayLike, odors: ArrayLike, noise: ArrayLike, codi
     -------
     float or array
         Broadcast. For f >= 0.05 and M f >= 50 it is right to 0.01, on the low side (by up to 0.007 at f = 0.05).
-        For M f below about 20 it is too low, since the number of active cells then varies from odour to odour: 0.163
+        For M f below about 20 it is too low, since the number of active cells then varies from odor to odor: 0.163
         instead of 0.182 at N = 100, M = 2000, f = 0.01, P = 400, eps = 0.5.
 
     References

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn.olfaction import drive_pairs
 from simnn.olfaction.arguments import Array, choice, counts
+from simnn.olfaction.weights import LOG_SIGMA, WEIGHTS
 
 if TYPE_CHECKING:
     from simnn.olfaction.kernels import Wires
@@ -166,7 +166,7 @@ def draw_wiring(
     claws : int
         Inputs K of each cell; 0 for all glomeruli.
     weights : str
-        Law of the weights, one of `simnn.olfaction.drive_pairs.WEIGHTS`; ``"gaussian"`` with ``claws=0`` is the dense
+        Law of the weights, one of `simnn.olfaction.weights.WEIGHTS`; ``"gaussian"`` with ``claws=0`` is the dense
         Gaussian matrix.
     replacement : bool
         Whether a cell may draw a glomerulus more than once; its weights are then added up.
@@ -202,7 +202,7 @@ def draw_wiring(
 
     for name, number, least in (("glomeruli", glomeruli, 1), ("kenyon_cells", kenyon_cells, 1), ("claws", claws, 0)):
         counts(name, number, least)
-    choice("weights", weights, drive_pairs.WEIGHTS)
+    choice("weights", weights, WEIGHTS)
     choice("inhibition", inhibition, INHIBITION)
     draws = claws or glomeruli
     if draws > glomeruli and not replacement:
@@ -266,8 +266,8 @@ def _weights(law: str, shape: tuple[int, int], trial: int, key: NDArray[np.uint6
     words, tile = np.empty((4, normals.TILE), np.uint32), np.empty((2, normals.TILE), np.float32)
     fill = normals.bind(targets.cpu(np.float32)).fill
     fill(trial, 0, stream, key, np.float32(1.0), words, tile, out.reshape(-1))
-    if law in drive_pairs.LOG_SIGMA:
-        np.exp(np.float32(drive_pairs.LOG_SIGMA[law]) * out, out=out)
+    if law in LOG_SIGMA:
+        np.exp(np.float32(LOG_SIGMA[law]) * out, out=out)
     return np.abs(out) if law == "halfnormal" else out
 
 

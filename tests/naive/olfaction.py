@@ -39,7 +39,7 @@ def matrix_dimension(matrix, coding_level, inhibition="none", input_correlation=
 
 
 def pair_dimension(x):
-    """Distances of four different odours at a time."""
+    """Distances of four different odors at a time."""
     distance = np.square(x[:, None] - x[None]).sum(axis=2)
     numbers = range(len(x))
     quadruples = [
@@ -51,7 +51,7 @@ def pair_dimension(x):
 
 
 def hebbian_errors(matrix, coding_level, odors, amplitude, trials, generator):
-    """Fraction of wrong answers to noisy odours, for each set of odours with random labels."""
+    """Fraction of wrong answers to noisy odors, for each set of odors with random labels."""
     errors = []
     for _ in range(trials):
         x = generator.standard_normal((odors, matrix.shape[1]))

@@ -9,6 +9,7 @@ import pytest
 from simnn import olfaction, running
 from simnn.device import targets
 from simnn.olfaction import codes, cpu, drive_pairs, kernels
+from simnn.olfaction.weights import WEIGHTS
 from tests.naive import olfaction as naive
 
 SIZES = [
@@ -57,7 +58,7 @@ def test_pairs_of_glomeruli_are_equally_likely():
     assert abs(np.mean(repeated.max(axis=1) == 2.0) - 1.0 / 6.0) < 6.0 * math.sqrt(5.0 / 36.0 / 30000)
 
 
-@pytest.mark.parametrize("law", drive_pairs.WEIGHTS)
+@pytest.mark.parametrize("law", WEIGHTS)
 def test_weights_have_their_law(law):
     wiring = olfaction.draw_wiring(kenyon_cells=20000, claws=5, weights=law, seed=3)
     drawn, expected = wiring.wires.weight[:, :5], drive_pairs.draw(law, (20000, 5), np.random.default_rng(0))
@@ -146,7 +147,7 @@ def test_exactly_k_win_whatever_the_odors(level, kind):
     )
 
 
-@pytest.mark.parametrize("weights", drive_pairs.WEIGHTS)
+@pytest.mark.parametrize("weights", WEIGHTS)
 def test_winners_do_not_depend_on_scalar_inhibition(weights):
     odors = olfaction.draw_odors(odors=300)
     one, other = (

@@ -33,7 +33,7 @@ def test_estimators_take_every_kind_of_code(small, kind):
         assert statistics.pair_dimension(codes, level) == pytest.approx(expected, rel=1e-12)
 
 
-def test_more_cells_than_odours_and_fewer_agree_with_the_definition():
+def test_more_cells_than_odors_and_fewer_agree_with_the_definition():
     generator = np.random.default_rng(1)
     for shape in ((30, 200), (200, 30)):
         codes = generator.standard_normal(shape) * generator.random(shape[1]) + 100.0
@@ -90,7 +90,7 @@ def test_estimates_have_the_published_bias(circuit, odors, samples, raw, correct
     [(1, "none", 48.71), (3, "none", 193.1), (7, "none", 142.8), (15, "none", 46.5), (7, "balanced", 294.8)],
 )
 def test_simulated_circuits_have_the_dimension_of_theory(claws, inhibition, published):
-    # Published from 20000 odours. 2000 here: the scatter of the estimate is 1%, and that of matrices 0.3%; within 4%.
+    # Published from 20000 odors. 2000 here: the scatter of the estimate is 1%, and that of matrices 0.3%; within 4%.
     generator = np.random.default_rng(claws)
     matrix = naive.wiring(2000, 50, claws, generator)
     matrix -= matrix.mean() * (inhibition == "balanced")
@@ -141,8 +141,8 @@ def test_small_integers_do_not_overflow():
     ("call", "message"),
     [
         (lambda: statistics.raw_dimension(np.ones(3)), "codes: not allowed: should be a matrix of numbers"),
-        (lambda: statistics.raw_dimension(np.ones((1, 3))), "should hold at least 2 odours, not 1"),
-        (lambda: statistics.pair_dimension(np.ones((3, 3))), "should hold at least 4 odours, not 3"),
+        (lambda: statistics.raw_dimension(np.ones((1, 3))), "should hold at least 2 odors, not 1"),
+        (lambda: statistics.pair_dimension(np.ones((3, 3))), "should hold at least 4 odors, not 3"),
         (lambda: statistics.raw_dimension([[1.0, math.nan], [0.0, 1.0]]), "codes: not allowed: should be finite"),
         (lambda: statistics.raw_dimension([["a"], ["b"]]), "codes: not allowed: should be a matrix of numbers"),
         (lambda: statistics.pair_dimension(np.eye(4), [0.1, 0.2]), "coding_level: not allowed: should be one finite"),

@@ -98,7 +98,7 @@ def test_the_cusp_is_not_rounded_off():
     assert near > 5e-7
 
 
-def test_half_the_odours_give_the_arcsine_law():
+def test_half_the_odors_give_the_arcsine_law():
     rho = np.linspace(-1.0, 1.0, 41)
     assert theory.output_correlation(rho, 0.5) == pytest.approx(2.0 / math.pi * np.arcsin(rho), abs=2e-15)
 
@@ -134,7 +134,7 @@ def test_published_networks_have_that_correlation(glomeruli, measured):
 
 
 def test_a_network_has_that_correlation():
-    # Every cell sees 20000 pairs of odours; cells share few inputs: between pairs the error of the mean is 0.002.
+    # Every cell sees 20000 pairs of odors; cells share few inputs: between pairs the error of the mean is 0.002.
     generator = np.random.default_rng(2)
     matrix = naive.wiring(200, 50, 7, generator)
     x, y = generator.standard_normal((2, 20_000, 50))
@@ -155,7 +155,7 @@ def test_cluster_noise_is_the_complement_of_correlation():
     noise, levels = np.linspace(0.0, 2.0, 41), np.array([0.01, 0.1, 0.5, 0.8])[:, None]
     output = theory.cluster_noise(noise, levels)
     assert output == pytest.approx(1.0 - theory.output_correlation(1.0 - noise, levels), abs=1e-13)
-    # Noise never shrinks: neither below that of unrelated odours, nor above (where codes are less anticorrelated).
+    # Noise never shrinks: neither below that of unrelated odors, nor above (where codes are less anticorrelated).
     assert np.all(output[:, noise <= 1.0] >= noise[noise <= 1.0] - 1e-15)
     assert theory.cluster_noise(noise, 0.5) == pytest.approx(2.0 / math.pi * np.arccos(1.0 - noise), abs=1e-14)
     assert np.all(theory.cluster_noise(0.0, levels) == 0.0)
@@ -570,7 +570,7 @@ def test_expansion_lowers_the_error_until_it_saturates():
 
 
 def test_an_explicit_readout_makes_that_error():
-    # 60 sets of 200 odours: 5 standard errors of about 0.005, and 0.010 for what the formula leaves out.
+    # 60 sets of 200 odors: 5 standard errors of about 0.005, and 0.010 for what the formula leaves out.
     generator = np.random.default_rng(7)
     matrix = naive.wiring(1000, 50, 7, generator)
     matrix -= matrix.mean()
