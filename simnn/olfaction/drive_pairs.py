@@ -2,8 +2,8 @@
 
 Each cell draws K of N inputs without replacement, so that two cells share o of them, ``o ~ Hypergeometric(N, K, K)``,
 and weights from one of the laws `simnn.olfaction.weights.WEIGHTS`. Over uncorrelated inputs of unit variance, their
-drives have the correlation ``rho = J_i.J_j / (|J_i| |J_j|)``, whose law
-over random pairs decides how many dimensions a large circuit has.
+drives have the correlation ``rho = J_i.J_j / (|J_i| |J_j|)``, whose law over
+random pairs decides how many dimensions a large circuit has.
 """
 
 import functools
