@@ -74,6 +74,10 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "hash_retrieval": {
+        "vectors": 300, "dimension": 40, "clusters": 6, "narrowest": 0.3, "widest": 2.0, "queries": 60, "neighbors": 6,
+        "share": 0.1, "winners": [2, 8, 20], "trials": 20, "seed": 17,
+    },
 }  # fmt: skip
 
 
