@@ -28,7 +28,7 @@ CAPTION = (
     "in 1/k and 1/d; dotted: without them. (b) Score AP@{neighbors} of the {neighbors} nearest neighbors against the "
     "length k of the hash: projections, their signs, fly. (c) The same scores against sums or products for each "
     "vector, with the scores of as many projections as cost what the fly's codes do (crosses). Points are means with "
-    "standard errors; lines in (b, c) guide the eye. Claims: OLF4, OLF1, A3-42."
+    "standard errors, mostly smaller than the symbols; lines in (b, c) guide the eye. Claims: OLF4, OLF1, A3-42."
 )
 
 _CELLS_PER_DIMENSION = 10
@@ -533,7 +533,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
             at, style = dataset.sel(hash=name), {"color": color, "lw": 0.8}
             order = np.argsort(winners)
             score, stderr = at["precision"].values[order], at["precision_stderr"].values[order]
-            length.errorbar(winners[order], score, yerr=stderr, fmt=f"{marker}-", label=name, **style)
+            length.errorbar(winners[order], score, yerr=stderr, fmt=f"{marker}-", label=_label(name), **style)
             x = at["operations"].values[order]
             cost.errorbar(x, score, yerr=stderr, fmt=marker, **style)
             if name in _RIVALS:
@@ -562,6 +562,10 @@ def figure(dataset: "xr.Dataset") -> "Figure":
         for letter, ax in zip("abc", (law, length, cost), strict=True):
             plotting.panel_label(ax, letter)
     return fig
+
+
+def _label(name: str) -> str:
+    return name.replace("m = 10 d", r"$m = 10\,d$").replace("m = 20 k", r"$m = 20\,k$")
 
 
 def _draw_law(ax: "Axes", dataset: "xr.Dataset") -> None:

@@ -9,8 +9,8 @@ import xarray as xr
 from simnn.studies import hash_retrieval
 
 SMALL = {
-    "vectors": 300, "dimension": 40, "clusters": 6, "narrowest": 0.3, "widest": 2.0, "queries": 60, "neighbors": 6,
-    "share": 0.1, "winners": [2, 8, 20], "trials": 20, "seed": 17,
+    "vectors": 500, "dimension": 60, "clusters": 10, "narrowest": 0.3, "widest": 2.0, "queries": 50, "neighbors": 10,
+    "share": 0.1, "winners": [4, 30], "trials": 32, "seed": 17,
 }  # fmt: skip
 
 
@@ -64,12 +64,12 @@ def test_corrections_are_those_of_cells_that_are_independent(rho, winners):
 
 
 def test_costs_are_compared_where_they_are_equal(compared):
-    # 4 of 40 inputs: 10 d cells cost 1600 sums, as 40 projections do; 20 k cells cost what 2 k do.
-    np.testing.assert_array_equal(compared.matched_projections, [[40, 40, 40], [4, 16, 40]])
-    np.testing.assert_array_equal(compared.operations.sel(hash="signs"), [80, 320, 800])
-    np.testing.assert_array_equal(compared.operations.sel(hash="fly, m = 10 d"), 1600)
+    # 6 of 60 inputs: 10 d cells cost 3600 sums, as 60 projections do; 20 k cells cost what 2 k do.
+    np.testing.assert_array_equal(compared.matched_projections, [[60, 60], [8, 60]])
+    np.testing.assert_array_equal(compared.operations.sel(hash="signs"), [240, 1800])
+    np.testing.assert_array_equal(compared.operations.sel(hash="fly, m = 10 d"), 3600)
     same = compared.sel(rival="projections").matched_precision
-    np.testing.assert_array_equal(same.sel(code="fly, m = 10 d"), same.sel(code="fly, m = 20 k", winners=20))
+    np.testing.assert_array_equal(same.sel(code="fly, m = 10 d"), same.sel(code="fly, m = 20 k", winners=30))
     unequal = compared.assign(matched_projections=2 * compared.matched_projections)
     rows = [row for row in hash_retrieval.claims(unequal) if row.claim == "A3-42"]
     assert rows == []
@@ -95,12 +95,12 @@ def test_each_law_is_tested(compared):
     [
         ("vectors", 49, "an integer >= 50"),
         ("dimension", True, "an integer >= 10"),
-        ("queries", 300, "less than the number of vectors"),
+        ("queries", 500, "less than the number of vectors"),
         ("share", 1.5, r"a number in \(0, 1\]"),
         ("narrowest", 0.0, "a number greater than 0"),
         ("widest", 0.2, "at least narrowest, 0.3"),
         ("winners", [2, 2], "a list that repeats no value"),
-        ("winners", [400], "less than the number of cells, 400"),
+        ("winners", [600], "less than the number of cells, 600"),
         ("winners", [2.5], "an integer >= 1"),
         ("trials", 1, "an integer >= 2"),
         ("backend", "cuda", "'auto' or 'cpu'"),
@@ -112,8 +112,8 @@ def test_parameters_are_checked_in_one_line(name, value, allowed):
 
 
 def test_parameters_are_known_and_complete():
-    assert hash_retrieval.validate(SMALL | {"winners": 2, "trials": 20.0}) == SMALL | {
-        "winners": [2],
+    assert hash_retrieval.validate(SMALL | {"winners": 4, "trials": 32.0}) == SMALL | {
+        "winners": [4],
         "backend": "auto",
     }
     with pytest.raises(ValueError, match=r"^claws: unknown"):

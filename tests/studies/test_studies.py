@@ -75,8 +75,8 @@ SMALL = {
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
     "hash_retrieval": {
-        "vectors": 300, "dimension": 40, "clusters": 6, "narrowest": 0.3, "widest": 2.0, "queries": 60, "neighbors": 6,
-        "share": 0.1, "winners": [2, 8, 20], "trials": 20, "seed": 17,
+        "vectors": 500, "dimension": 60, "clusters": 10, "narrowest": 0.3, "widest": 2.0, "queries": 50,
+        "neighbors": 10, "share": 0.1, "winners": [4, 30], "trials": 32, "seed": 17,
     },
 }  # fmt: skip
 
