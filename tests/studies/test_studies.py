@@ -74,6 +74,10 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "claw_numbers": {
+        "glomeruli": 50, "kenyon_cells": 1000, "pairs": 300, "circuit": ["binary cells none", "cortical cells none"],
+        "coding_level": [0.1], "claws": [3, 7, 12], "odors": [50, 100, 200], "trials": 20, "seed": 17,
+    },
 }  # fmt: skip
 
 
