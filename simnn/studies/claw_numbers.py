@@ -57,18 +57,18 @@ _NAMES = {
 
 def _circuit(name: Any) -> list[Any]:
     """Law of the weights, constraint and inhibition."""
-    from simnn.olfaction import drive_pairs
+    from simnn.olfaction.weights import WEIGHTS
 
     parts = name.split() if isinstance(name, str) else []
     fits = (
         len(parts) == 3
-        and parts[0] in drive_pairs.WEIGHTS
+        and parts[0] in WEIGHTS
         and parts[1] in ("cells", "synapses")
         and parts[2] in ("none", "balanced")
     )
     studies.require(
         fits, "circuit", name,
-        f"a law of weights ({', '.join(drive_pairs.WEIGHTS)}), what is fixed (cells, synapses) and inhibition (none, "
+        f"a law of weights ({', '.join(WEIGHTS)}), what is fixed (cells, synapses) and inhibition (none, "
         "balanced), with spaces between",
     )  # fmt: skip
     return parts
@@ -270,7 +270,7 @@ def _raw_dimension(glomeruli: int, cells: int, f: float, odors: "Array", dimensi
     through V, the relative variance of the squared length of a code. Its distance from the mean code is, up to a
     constant, ``1 - 2 f`` times the number of active cells.
     """
-    from simnn.olfaction import drive_pairs, theory
+    from simnn.olfaction.weights import WEIGHTS, theory
 
     shared, probabilities = drive_pairs.overlaps(glomeruli, QUOTED)
     rho = drive_pairs.binary_correlations(glomeruli, QUOTED, shared, True, 0.0)
@@ -311,7 +311,7 @@ def winners_dimension(
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    from simnn.olfaction import drive_pairs, theory
+    from simnn.olfaction.weights import WEIGHTS, theory
 
     f, power = coding_level, 0.5 * (glomeruli - 3)
     x, weight = np.polynomial.legendre.leggauss(200)

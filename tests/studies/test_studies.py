@@ -89,9 +89,11 @@ SMALL = {
         "correlation": 0.999999, "activity": 0.1, "inputs": 10, "claws": 7, "dimension": [10, 20],
         "law": ["gaussian", "correlated", "winners"], "load": [1.0, 2.0, 3.0], "solver": ["newton", "nearest", "auto"],
         "trials": 300, "seed": 18,
+    },
     "hash_retrieval": {
         "vectors": 500, "dimension": 60, "clusters": 10, "narrowest": 0.3, "widest": 2.0, "queries": 50,
         "neighbors": 10, "share": 0.1, "winners": [4, 30], "trials": 32, "seed": 17,
+    },
     "claw_numbers": {
         "glomeruli": 50, "kenyon_cells": 1000, "pairs": 300, "circuit": ["binary cells none", "cortical cells none"],
         "coding_level": [0.1], "claws": [3, 7, 12], "odors": [50, 100, 200], "trials": 20, "seed": 17,
