@@ -270,7 +270,7 @@ def _raw_dimension(glomeruli: int, cells: int, f: float, odors: "Array", dimensi
     through V, the relative variance of the squared length of a code. Its distance from the mean code is, up to a
     constant, ``1 - 2 f`` times the number of active cells.
     """
-    from simnn.olfaction.weights import WEIGHTS, theory
+    from simnn.olfaction import drive_pairs, theory
 
     shared, probabilities = drive_pairs.overlaps(glomeruli, QUOTED)
     rho = drive_pairs.binary_correlations(glomeruli, QUOTED, shared, True, 0.0)
@@ -311,7 +311,7 @@ def winners_dimension(
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    from simnn.olfaction.weights import WEIGHTS, theory
+    from simnn.olfaction import drive_pairs, theory
 
     f, power = coding_level, 0.5 * (glomeruli - 3)
     x, weight = np.polynomial.legendre.leggauss(200)
