@@ -74,6 +74,11 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "decorrelation": {
+        "claws": [7, 0], "sparsening": ["cell", "winners"], "coding_level": [0.05, 0.5],
+        "input_correlation": [0.0, 0.5, 0.9], "noise": [0.003, 0.01, 0.1], "glomeruli": 50, "kenyon_cells": 300,
+        "odors": 150, "trials": 24, "seed": 17,
+    },
 }  # fmt: skip
 
 
