@@ -79,6 +79,11 @@ SMALL = {
         "input_correlation": [0.0, 0.5, 0.9], "noise": [0.003, 0.01, 0.1], "glomeruli": 50, "kenyon_cells": 300,
         "odors": 150, "trials": 24, "seed": 17,
     },
+    "expansion_readout": {
+        "sparsening": ["cell", "winners"], "kenyon_cells": [250, 2000], "noise": [0.1, 0.3],
+        "coding_level": [0.005, 0.01, 0.02, 0.05, 0.1, 0.3], "glomeruli": 50, "claws": 7, "odors": 200, "trials": 12,
+        "seed": 18,
+    },
 }  # fmt: skip
 
 
