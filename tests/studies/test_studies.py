@@ -98,6 +98,16 @@ SMALL = {
         "glomeruli": 50, "kenyon_cells": 1000, "pairs": 300, "circuit": ["binary cells none", "cortical cells none"],
         "coding_level": [0.1], "claws": [3, 7, 12], "odors": [50, 100, 200], "trials": 20, "seed": 17,
     },
+    "decorrelation": {
+        "claws": [7, 0], "sparsening": ["cell", "winners"], "coding_level": [0.05, 0.5],
+        "input_correlation": [0.0, 0.5, 0.9], "noise": [0.003, 0.01, 0.1], "glomeruli": 50, "kenyon_cells": 300,
+        "odors": 150, "trials": 24, "seed": 17,
+    },
+    "expansion_readout": {
+        "sparsening": ["cell", "winners"], "kenyon_cells": [250, 2000], "noise": [0.1, 0.3],
+        "coding_level": [0.005, 0.01, 0.02, 0.05, 0.1, 0.3], "glomeruli": 50, "claws": 7, "odors": 200, "trials": 12,
+        "seed": 18,
+    },
 }  # fmt: skip
 
 
