@@ -78,6 +78,11 @@ SMALL = {
         "glomeruli": 50, "kenyon_cells": 1000, "pairs": 300, "circuit": ["binary cells none", "cortical cells none"],
         "coding_level": [0.1], "claws": [3, 7, 12], "odors": [50, 100, 200], "trials": 20, "seed": 17,
     },
+    "kenyon_capacity": {
+        "code": ["gaussian 30 winners", "gaussian 10 winners", "gaussian 30 cell"], "kenyon_cells": 40, "claws": 7,
+        "coding_level": [0.2], "load": [1.0, 1.75, 2.0, 2.25], "margin_load": [0.5, 1.0], "labelings": 4,
+        "trials": 30, "seed": 18,
+    },
 }  # fmt: skip
 
 
