@@ -108,6 +108,11 @@ SMALL = {
         "coding_level": [0.005, 0.01, 0.02, 0.05, 0.1, 0.3], "glomeruli": 50, "claws": 7, "odors": 200, "trials": 12,
         "seed": 18,
     },
+    "kenyon_capacity": {
+        "code": ["gaussian 30 winners", "gaussian 10 winners", "gaussian 30 cell"], "kenyon_cells": 40, "claws": 7,
+        "coding_level": [0.2], "load": [1.0, 1.75, 2.0, 2.25], "margin_load": [0.5, 1.0], "labelings": 4,
+        "trials": 30, "seed": 18,
+    },
 }  # fmt: skip
 
 
