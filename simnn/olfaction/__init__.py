@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 from simnn.olfaction.connectome import load_connectome, match
 from simnn.olfaction.odors import load_odors
 from simnn.olfaction.receptors import heterogeneous_gains, layer_statistics, projection_neurons
-from simnn.olfaction.synthetic import synthetic_odors
+from simnn.olfaction.synthetic import synthetic_connectome, synthetic_odors
 
 if TYPE_CHECKING:
-    import simnn.olfaction.nulls as nulls  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.citations as citations  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.degree_laws as degree_laws  # noqa: PLR0402
+    import simnn.olfaction.nulls as nulls  # noqa: PLR0402
     import simnn.olfaction.presets as presets  # noqa: PLR0402
     import simnn.olfaction.statistics as statistics  # noqa: PLR0402
     import simnn.olfaction.theory as theory  # noqa: PLR0402
 
-_MODULES = ("nulls", "presets", "statistics", "theory")
+_MODULES = ("citations", "degree_laws", "nulls", "presets", "statistics", "theory")
 
 __all__ = [
+    "citations",
+    "degree_laws",
     "heterogeneous_gains",
     "layer_statistics",
     "load_connectome",
@@ -26,6 +30,7 @@ __all__ = [
     "presets",
     "projection_neurons",
     "statistics",
+    "synthetic_connectome",
     "synthetic_odors",
     "theory",
 ]
