@@ -83,7 +83,7 @@ _STAGES = {
     "gather": (("compare", "TITLE"), ("pipeline/stages.py", "pipeline/store.py", "pipeline/provenance.py")),
     "claims": (("claims",), ("pipeline/stages.py", "pipeline/store.py")),
     "figure": (("figure",), ("pipeline/stages.py", "pipeline/store.py", "plotting", "plotting/simnn.mplstyle")),
-    "report": (("CAPTION", "TITLE"), ("pipeline/stages.py", "pipeline/templates/report.html")),
+    "report": (("CAPTION", "TITLE", "source"), ("pipeline/stages.py", "pipeline/templates/report.html")),
 }
 """What a stage takes from the study, and what it runs besides the study and its model."""
 

@@ -74,6 +74,11 @@ SMALL = {
         "dimension": [500, 1000], "load": [0.2, 0.5, 1.0, 2.0], "recall_load": [0.1, 0.12, 0.15, 0.17, 0.19, 0.21],
         "starts": 8, "steps": 100, "trials": 20, "seed": 16,
     },
+    "connectome_nulls": {
+        "weights": ["binary", "synapses"], "inhibition": ["none", "balanced"], "coding_level": [0.05, 0.1],
+        "threshold": 5, "kenyon_cells": 400, "glomeruli": 40, "claws": 4.0, "fan_out_spread": 0.5, "trials": 8,
+        "seed": 17,
+    },
 }  # fmt: skip
 
 
