@@ -51,6 +51,10 @@ SMALL = {
         "grid": {"weights": ["binary", "synapses"], "inhibition": ["none"]}, "jobs": {"coding_level": [0.05, 0.1]},
         "trials": 2,
     },
+    "receptor_codes": {
+        "model": {"odors": None, "kenyon_cells": 100, "claws": 7, "coding_level": 0.05, "input_gain": 10.63},
+        "trials": 2,
+    },
 }  # fmt: skip
 
 
@@ -121,6 +125,12 @@ def changed(study, group, name, value):
         ("connectome_nulls", "grid", "inhibition", ["strong"], "'none' or 'balanced'"),
         ("connectome_nulls", "grid", "coding_level", [0.05, 0.7], "a number from 0.001 to 0.5"),
         ("connectome_nulls", "grid", "threshold", [3, 5], "single value"),
+        ("receptor_codes", "model", "odors", "none.csv", "a file that is there"),
+        ("receptor_codes", "model", "odors_sha256", 7, "the 64 digits of a checksum"),
+        ("receptor_codes", "model", "claws", 21, "an integer from 1 to 20"),
+        ("receptor_codes", "model", "kenyon_cells", 50, "an integer from 100"),
+        ("receptor_codes", "model", "coding_level", 0.001, "a number from 0.01"),
+        ("receptor_codes", "grid", "input_gain", [0.0, 10.63], "single value"),
         *[(study, None, "trials", 1, "at least 2") for study in SMALL],
         *[(study, None, "backend", "cuda", "'auto' or 'cpu'") for study in SMALL],
     ],
@@ -156,6 +166,7 @@ def test_what_a_study_is_not_made_for_is_refused_in_one_line(study, group, name,
         ("relu_bias", "model", "law", "spike"),
         ("connectome_nulls", "grid", "weights", ["synapses"]),
         ("connectome_nulls", "model", "inhibition", "balanced"),
+        ("receptor_codes", "model", "claws", 1),
     ],
 )
 def test_what_a_study_is_made_for_runs_through(study, group, name, value, tmp_path):
