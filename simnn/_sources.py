@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 _PACKAGE = pathlib.Path(__file__).parent
 _THEORY = (
     "theory.py", "expectations.py", "arguments.py", "finite_width.py", "dead_units.py", "linear_products.py",
-    "drive_pairs.py",
+    "drive_pairs.py", "degree_laws.py",
 )  # fmt: skip
 
 THEORY = frozenset(name.removesuffix(".py") for name in _THEORY)

@@ -17,22 +17,26 @@ from simnn.olfaction.connectome import load_connectome, match
 from simnn.olfaction.odors import load_odors
 from simnn.olfaction.receptors import heterogeneous_gains, layer_statistics, projection_neurons
 from simnn.olfaction.simulate import draw_odors, simulate
-from simnn.olfaction.synthetic import synthetic_odors
+from simnn.olfaction.synthetic import synthetic_connectome, synthetic_odors
 from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
 
 if TYPE_CHECKING:
-    import simnn.olfaction.nulls as nulls  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.citations as citations  # noqa: PLR0402 - mypy does not see a submodule otherwise
+    import simnn.olfaction.degree_laws as degree_laws  # noqa: PLR0402
+    import simnn.olfaction.nulls as nulls  # noqa: PLR0402
     import simnn.olfaction.presets as presets  # noqa: PLR0402
     import simnn.olfaction.retrieval as retrieval  # noqa: PLR0402
     import simnn.olfaction.statistics as statistics  # noqa: PLR0402
     import simnn.olfaction.theory as theory  # noqa: PLR0402
 
-_MODULES = ("nulls", "presets", "retrieval", "statistics", "theory")
+_MODULES = ("citations", "degree_laws", "nulls", "presets", "retrieval", "statistics", "theory")
 
 __all__ = [
     "Wiring",
+    "citations",
     "correlations",
     "count_active",
+    "degree_laws",
     "draw_odors",
     "draw_wiring",
     "encode",
@@ -51,6 +55,7 @@ __all__ = [
     "retrieval",
     "simulate",
     "statistics",
+    "synthetic_connectome",
     "synthetic_odors",
     "theory",
     "thresholds",

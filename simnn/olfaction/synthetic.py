@@ -1,4 +1,4 @@
-"""Synthetic odors with the statistics of measured ones, so that everything runs with nothing downloaded."""
+"""Synthetic odors and wirings with the statistics of measured ones, so that everything runs with nothing downloaded."""
 
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,11 @@ _FACTORS = 6
 _TUNING = 1.21
 _SPECIFIC = 0.78
 _SUPPRESSION = 2.24
+
+# Synapses of a Kenyon cell with a glomerulus, in the hemibrain at 5 or more synapses of a connection.
+_SYNAPSES = (18.7, 0.5)  # mean, and standard deviation of the logarithm
+_EVEN = 1e-3  # fan-outs that differ less are equal
+_MOST = 0.9  # share of all cells that a glomerulus may connect to
 
 
 def synthetic_odors(odors: int = 110, receptors: int = 24, seed: int = 0) -> "xr.Dataset":
@@ -143,3 +148,133 @@ def _spread(rng: np.random.Generator, count: int) -> "Array":
 
     out: Array = ndtri((rng.permutation(count) + 0.5) / count)
     return out
+
+
+def synthetic_connectome(
+    kenyon_cells: int = 1750,
+    glomeruli: int = 57,
+    *,
+    claws: float = 5.26,
+    fan_out_spread: float = 0.585,
+    threshold: int = 5,
+    seed: int = 0,
+) -> "xr.DataArray":
+    """Draw a wiring with skewed fan-out that is random in everything else.
+
+    Parameters
+    ----------
+    kenyon_cells, glomeruli : int
+        How many, two or more of each.
+    claws : float
+        Mean number of glomeruli that a cell listens to, at least 1.
+    fan_out_spread : float
+        Coefficient of variation of the numbers of cells that glomeruli connect to, >= 0.
+    threshold : int
+        Smallest number of synapses of a connection.
+    seed : int
+        Of the random numbers.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``connections`` (kenyon_cell, glomerulus): numbers of synapses, as from `simnn.olfaction.load_connectome`. The
+        defaults are those of the hemibrain, where connections of 5 or more synapses count.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or asks for glomeruli that nearly all cells would connect to.
+
+    Notes
+    -----
+    A cell has 1 + Poisson(claws - 1) inputs (which gives the measured standard deviation, 2.05), at most all. Expected
+    fan-outs are the quantiles of a gamma law, in random order. Cells draw their inputs independently, with the odds
+    that give these fan-outs (`simnn.olfaction.degree_laws`): wirings with the same degrees are equally likely, and
+    `simnn.olfaction.nulls.curveball` has nothing to destroy. Numbers of synapses are log-normal (mean 18.7, standard
+    deviation of the logarithm 0.5), rounded, raised to the threshold, and independent of all else.
+
+    Examples
+    --------
+    >>> from simnn import olfaction
+    >>> dict(olfaction.synthetic_connectome().sizes)
+    {'kenyon_cell': 1750, 'glomerulus': 57}
+    """
+    bounds = (
+        ("kenyon_cells", kenyon_cells, 2), ("glomeruli", glomeruli, 2), ("claws", claws, 1),
+        ("fan_out_spread", fan_out_spread, 0), ("threshold", threshold, 1), ("seed", seed, 0),
+    )  # fmt: skip
+    for name, value, least in bounds:
+        if isinstance(value, bool) or not value >= least:
+            raise ValueError(f"{name}: {value!r} is not allowed: should be {least} or more")
+    import xarray as xr
+
+    from simnn.olfaction import degree_laws
+
+    rng = np.random.default_rng(seed)
+    inputs = np.minimum(1 + rng.poisson(claws - 1.0, kenyon_cells), glomeruli)
+    fan_out = rng.permutation(_skewed(glomeruli, fan_out_spread)) * inputs.sum()
+    if fan_out.max() > _MOST * kenyon_cells:
+        raise ValueError(
+            f"fan_out_spread: {fan_out_spread!r} is not allowed: too large for {claws:g} of {glomeruli} glomeruli"
+        )
+    odds = degree_laws.odds_of(fan_out, np.bincount(inputs))
+    wiring = _independent_rows(rng, odds, inputs)
+    mean, deviation = _SYNAPSES
+    drawn = np.exp(np.log(mean) - deviation**2 / 2.0 + deviation * rng.standard_normal(wiring.shape)).round()
+    return xr.DataArray(
+        np.where(wiring, np.maximum(drawn, threshold), 0.0),
+        {
+            "kenyon_cell": ("kenyon_cell", np.arange(1, kenyon_cells + 1), {"long_name": "Kenyon cell", "units": "1"}),
+            "glomerulus": (
+                "glomerulus",
+                [f"glomerulus {k + 1}" for k in range(glomeruli)],
+                {"long_name": "glomerulus", "units": "1"},
+            ),
+        },
+        ("kenyon_cell", "glomerulus"),
+        "connections",
+        {
+            "long_name": "connections from the projection neurons of a glomerulus onto a Kenyon cell",
+            "units": "synapses",
+            "source": "synthetic",
+            "seed": str(seed),
+            "threshold": threshold,
+        },
+    )
+
+
+def _skewed(count: int, spread: float) -> "Array":
+    """Quantiles of a gamma law, scaled to add up to one, whose coefficient of variation is the spread."""
+    from scipy.optimize import brentq
+    from scipy.special import gammaincinv
+
+    levels = (np.arange(count) + 0.5) / count
+
+    def shares(shape: float) -> "Array":
+        quantiles = np.asarray(gammaincinv(shape, levels), np.float64)
+        return np.asarray(quantiles / quantiles.sum())
+
+    def excess(logarithm: float) -> float:
+        return float(count * shares(np.exp(logarithm)).std()) - spread
+
+    if spread < _EVEN:
+        return np.full(count, 1.0 / count)
+    flattest, most_skewed = np.log(2.0) - 2.0 * np.log(spread), -2.0 * np.log(spread) - 3.0
+    if excess(most_skewed) < 0.0:
+        raise ValueError(f"fan_out_spread: {spread!r} is not allowed: too large for {count} glomeruli")
+    return shares(np.exp(brentq(excess, most_skewed, flattest)))
+
+
+def _independent_rows(rng: np.random.Generator, odds: "Array", inputs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Sets of so many glomeruli for each cell, with probabilities proportional to the products of their odds."""
+    # Sums over the sets of n glomeruli among the last ones, of the products of their odds.
+    sums = np.zeros((len(odds) + 1, int(inputs.max()) + 1))
+    sums[:, 0] = 1.0
+    for i in range(len(odds) - 1, -1, -1):
+        sums[i, 1:] = sums[i + 1, 1:] + odds[i] * sums[i + 1, :-1]
+    left, chosen = inputs.copy(), np.zeros((len(inputs), len(odds)), bool)
+    for i, weight in enumerate(odds):
+        chance = np.where(left > 0, weight * sums[i + 1, left - 1] / sums[i, left], 0.0)
+        chosen[:, i] = rng.random(len(left)) < chance
+        left = left - chosen[:, i]
+    return chosen

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import simnn
 from simnn._sources import THEORY, digest, reached
+
+MODELS = frozenset(simnn.__all__)
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,9 @@ _STAGES = {
     "gather": (("compare", "TITLE"), ("pipeline/stages.py", "pipeline/store.py", "pipeline/provenance.py")),
     "claims": (("claims",), ("pipeline/stages.py", "pipeline/store.py")),
     "figure": (("figure",), ("pipeline/stages.py", "pipeline/store.py", "plotting", "plotting/simnn.mplstyle")),
-    "report": (("CAPTION", "TITLE"), ("pipeline/stages.py", "pipeline/templates/report.html")),
+    "report": (("CAPTION", "TITLE", "source"), ("pipeline/stages.py", "pipeline/templates/report.html")),
 }
-"""What a stage takes from the study, and what it runs besides the study and its model."""
+"""What a stage takes from the study, and what it runs besides the study and its models."""
 
 
 def sources(block: Mapping[str, Any], stage: str) -> str:
@@ -96,7 +99,8 @@ def sources(block: Mapping[str, Any], stage: str) -> str:
     block : mapping
         From `simnn.pipeline.config.parse`.
     stage : {"simulate", "gather", "claims", "figure", "report"}
-        Each depends on its own function of the study and on what that uses, there and in `simnn.studies`. Cells
+        Each depends on its own function of the study and on what that uses, there and in `simnn.studies`: other models
+        than its own, too. Cells
         depend on kernels, and on theory only if the study simulates by itself and uses it there.
 
     Returns
@@ -107,8 +111,9 @@ def sources(block: Mapping[str, Any], stage: str) -> str:
     study, used = reached(_source(block["module"]), names)
     shared, more = reached(_source("simnn.studies"), used)
     theory = stage != "simulate" or not THEORY.isdisjoint(used | more)
+    models = {block["model"], *MODELS.intersection(used | more)}
     own = hashlib.sha256(f"{study}\n{shared}".encode()).hexdigest()[:16]
-    return f"{digest(block['model'], *parts, theory=theory)}-{own}"
+    return f"{digest(*models, *parts, theory=theory)}-{own}"
 
 
 def _source(module: str) -> str:

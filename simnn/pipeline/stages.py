@@ -306,7 +306,9 @@ def caption(block: Mapping[str, Any]) -> str:
         else value
         for name, value in block["parameters"].items()
     }
-    return str(importlib.import_module(block["module"]).CAPTION.format(**shown))
+    module = importlib.import_module(block["module"])
+    text = str(module.CAPTION.format(**shown))
+    return f"{text} {module.source(block['parameters'])}" if hasattr(module, "source") else text
 
 
 def prune(blocks: Mapping[str, Mapping[str, Any]], data: pathlib.Path, dry_run: bool) -> list[pathlib.Path]:

@@ -17,12 +17,16 @@ A study is one module of this package and one block of ``config.yaml``. The modu
     Sets predictions against measurements.
 ``figure(dataset) -> matplotlib.figure.Figure``
     Draws the dataset; usable without the pipeline.
+``source(parameters) -> str``
+    Optional; where the data come from that a study can read, and whom to cite: the last sentence of the caption.
 
 Modules are cheap to import: what needs Numba, xarray or matplotlib imports it inside a function.
 """
 
+import hashlib
 import importlib
 import json
+import pathlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,7 +61,7 @@ def parameters(dataset: "xr.Dataset") -> dict[str, Any]:
 
 
 def check(
-    model: str,
+    model: str | None,
     given: "Mapping[str, Any]",
     *,
     axes: "Mapping[str, int | None]",
@@ -68,8 +72,8 @@ def check(
 
     Parameters
     ----------
-    model : str
-        Name of the model package, which checks the types and bounds of its own parameters.
+    model : str or None
+        Name of the model package, which checks the types and bounds of its own parameters; None if the study does.
     given : mapping
         Parameters of a block of the configuration: lists for axes, else single values.
     axes : mapping of str to int or None
@@ -95,8 +99,11 @@ def check(
     checked: dict[str, Any] = {
         name: [value] if name in axes and not isinstance(value, list) else value for name, value in given.items()
     }
-    described = importlib.import_module(f"simnn.{model}.model")
-    checked |= described.validate({name: value for name, value in checked.items() if name in described.PARAMETERS})
+    lists: set[str] = set()
+    if model is not None:
+        described = importlib.import_module(f"simnn.{model}.model")
+        checked |= described.validate({name: value for name, value in checked.items() if name in described.PARAMETERS})
+        lists = set(described.PARAMETERS) - set(described.SWEPT)
     for name in (*axes, *needs):
         if name not in checked:
             raise ValueError(f"{name}: missing; this study needs {', '.join((*axes, *needs))}")
@@ -105,7 +112,6 @@ def check(
         require(len(values) > 0, name, values, "a list of one or more values")
         require(len(set(values)) == len(values), name, values, "a list that repeats no value")
         require(most is None or len(values) <= most, name, values, f"at most {most} values, as the figure has room for")
-    lists = set(described.PARAMETERS) - set(described.SWEPT)
     for name in (*needs, *may):
         single = name in lists or not isinstance(checked.get(name), list)
         require(single, name, checked.get(name), f"a single value; axes of this study are {', '.join(axes)}")
@@ -135,6 +141,73 @@ def require(fits: bool, name: str, value: Any, allowed: str) -> None:
     """
     if not fits:
         raise ValueError(f"{name}: {value!r} is not allowed: should be {allowed}")
+
+
+def checksums(given: "Mapping[str, Any]", *names: str) -> "dict[str, str | None]":
+    """Checksums of the files that a study reads, to be kept among its parameters: other contents, other cells.
+
+    Parameters
+    ----------
+    given : mapping
+        Parameters: paths from the working directory or None, and ``<name>_sha256``, what the checksum should be, or
+        None. A URL needs one, and nothing is fetched here.
+    *names : str
+        Parameters that are paths.
+
+    Returns
+    -------
+    dict
+        ``<name>`` and ``<name>_sha256`` for each of them; None where there is no file.
+
+    Raises
+    ------
+    ValueError
+        One line, if there is no such file, or it has another checksum.
+    """
+    found: dict[str, str | None] = {}
+    for name in names:
+        path, key = given.get(name), f"{name}_sha256"
+        wanted = given.get(key)
+        text = wanted is None or (isinstance(wanted, str) and len(wanted) == 64)
+        require(text, key, wanted, "the 64 digits of a checksum, or null")
+        found |= {name: path, key: wanted and wanted.lower()}
+        if path is None:
+            require(wanted is None, key, wanted, f"null where {name} is null")
+            continue
+        require(isinstance(path, str) and path != "", name, path, "the path of a file, its URL, or null")
+        if path.startswith(("http://", "https://", "ftp://")):
+            require(wanted is not None, key, wanted, "the checksum of what the URL gives")
+            continue
+        require(pathlib.Path(path).is_file(), name, path, "a file that is there, its path from the working directory")
+        actual = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+        require(found[key] in (None, actual), key, wanted, f"{actual}, the checksum of {path}")
+        found[key] = actual
+    return found
+
+
+def require_number(given: "Mapping[str, Any]", name: str, low: float, high: float, whole: bool = False) -> None:
+    """Refuse a parameter that is no number within bounds.
+
+    Parameters
+    ----------
+    given : mapping
+        Parameters; a list is checked value by value.
+    name : str
+        Of the parameter.
+    low, high : float
+        Bounds, both allowed.
+    whole : bool
+        Whether it should be an integer.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    kinds = int if whole else (int, float)
+    for value in given[name] if isinstance(given[name], list) else [given[name]]:
+        fits = isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+        require(fits, name, value, f"{'an integer' if whole else 'a number'} from {low:g} to {high:g}")
 
 
 def averages(samples: "Mapping[str, tuple[tuple[str, ...], NDArray[np.float64]]]") -> "xr.Dataset":
@@ -270,6 +343,7 @@ class Claim:
         measured: "xr.DataArray",
         stderr: "xr.DataArray",
         tolerance: "xr.DataArray | float" = 0.0,
+        correction: str | None = None,
     ) -> "list[Claim]":
         """Compare many measurements with their predictions in one row, which shows the one that deviates most.
 
@@ -279,6 +353,8 @@ class Claim:
             As in `Claim`; where the shown point lies is added to the statement.
         prediction, measured, stderr, tolerance : xarray.DataArray
             As in `Claim.test`, broadcast against each other. Points without a prediction (NaN) do not count.
+        correction : str, optional
+            As in `Claim.test`.
 
         Returns
         -------
@@ -302,6 +378,7 @@ class Claim:
         row = cls.test(
             claim, f"{statement}; worst of {np.count_nonzero(counts)}, {place}",
             prediction=expected[worst], measured=found[worst], stderr=error[worst], tolerance=slack[worst],
+            correction=correction,
         )  # fmt: skip
         return [row]
 

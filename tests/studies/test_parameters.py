@@ -43,6 +43,18 @@ SMALL = {
         "grid": {"depth": [1, 2]}, "jobs": {"activation": ["relu", "erf"]}, "trials": 4,
     },
     "relu_bias": {"grid": {"bias": [-1.0, 0.0, 1.0]}, "jobs": {"law": ["gaussian", "spike"]}, "trials": 4},
+    "connectome_nulls": {
+        "model": {
+            "connectome": None, "threshold": 5, "kenyon_cells": 100, "glomeruli": 20, "claws": 2.0,
+            "fan_out_spread": 0.3,
+        },
+        "grid": {"weights": ["binary", "synapses"], "inhibition": ["none"]}, "jobs": {"coding_level": [0.05, 0.1]},
+        "trials": 2,
+    },
+    "receptor_codes": {
+        "model": {"odors": None, "kenyon_cells": 100, "claws": 7, "coding_level": 0.05, "input_gain": 10.63},
+        "trials": 2,
+    },
 }  # fmt: skip
 
 
@@ -101,6 +113,24 @@ def changed(study, group, name, value):
         ("circle_kernel", "model", "sigma_w", None, "missing"),
         ("circle_kernel", "grid", "points", [32, 64], "single value"),
         ("relu_bias", "grid", "law", [], "one or more values"),
+        ("connectome_nulls", "model", "connectome", "none.csv", "a file that is there, its path from the working"),
+        ("connectome_nulls", "model", "connectome", 3, "the path of a file, its URL, or null"),
+        ("connectome_nulls", "model", "connectome_sha256", "12ab", "the 64 digits of a checksum"),
+        ("connectome_nulls", "model", "connectome_sha256", 64 * "a", "null where connectome is null"),
+        ("connectome_nulls", "model", "neurons", "none.csv", "a file that is there"),
+        ("connectome_nulls", "model", "threshold", 0, "an integer from 1"),
+        ("connectome_nulls", "model", "claws", 10, "a number from 1 to 2.5"),
+        ("connectome_nulls", "model", "fan_out_spread", None, "missing"),
+        ("connectome_nulls", "grid", "weights", ["binary", "unary"], "'binary' or 'synapses'"),
+        ("connectome_nulls", "grid", "inhibition", ["strong"], "'none' or 'balanced'"),
+        ("connectome_nulls", "grid", "coding_level", [0.05, 0.7], "a number from 0.001 to 0.5"),
+        ("connectome_nulls", "grid", "threshold", [3, 5], "single value"),
+        ("receptor_codes", "model", "odors", "none.csv", "a file that is there"),
+        ("receptor_codes", "model", "odors_sha256", 7, "the 64 digits of a checksum"),
+        ("receptor_codes", "model", "claws", 21, "an integer from 1 to 20"),
+        ("receptor_codes", "model", "kenyon_cells", 50, "an integer from 100"),
+        ("receptor_codes", "model", "coding_level", 0.001, "a number from 0.01"),
+        ("receptor_codes", "grid", "input_gain", [0.0, 10.63], "single value"),
         *[(study, None, "trials", 1, "at least 2") for study in SMALL],
         *[(study, None, "backend", "cuda", "'auto' or 'cpu'") for study in SMALL],
     ],
@@ -134,6 +164,9 @@ def test_what_a_study_is_not_made_for_is_refused_in_one_line(study, group, name,
         ("dead_relus", "grid", "activation", ["leaky_relu"]),
         ("linear_stacks", "model", "depth", 1),
         ("relu_bias", "model", "law", "spike"),
+        ("connectome_nulls", "grid", "weights", ["synapses"]),
+        ("connectome_nulls", "model", "inhibition", "balanced"),
+        ("receptor_codes", "model", "claws", 1),
     ],
 )
 def test_what_a_study_is_made_for_runs_through(study, group, name, value, tmp_path):

@@ -113,6 +113,14 @@ SMALL = {
         "coding_level": [0.2], "load": [1.0, 1.75, 2.0, 2.25], "margin_load": [0.5, 1.0], "labelings": 4,
         "trials": 30, "seed": 18,
     },
+    "connectome_nulls": {
+        "weights": ["binary", "synapses"], "inhibition": ["none", "balanced"], "coding_level": [0.05, 0.1],
+        "threshold": 5, "kenyon_cells": 300, "glomeruli": 40, "claws": 4.0, "fan_out_spread": 0.5, "trials": 8,
+        "seed": 17,
+    },
+    "receptor_codes": {
+        "kenyon_cells": 500, "claws": 7, "coding_level": 0.05, "input_gain": 10.63, "trials": 8, "seed": 18,
+    },
 }  # fmt: skip
 
 
