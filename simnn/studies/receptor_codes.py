@@ -160,7 +160,13 @@ def simulate(
         wiring = _wiring(np.random.default_rng(wire), kenyon_cells, rates.shape[1], claws)
         inputs = [layers[0], layers[2]]
         drives = [layer @ wiring.T for layer in inputs]
-        codes = [[_codes(drive, coding_level, rule) for rule in SPARSENING] for drive in drives]
+        codes = [
+            [
+                olfaction.unpack(olfaction.encode(layer, wiring, coding_level, sparsening=rule), kenyon_cells)
+                for rule in SPARSENING
+            ]
+            for layer in inputs
+        ]
         samples.append(_layers(layers) | _kenyon_cells(codes) | _pairs(inputs, drives, [row[2] for row in codes]))
         if trial == 0:
             stages = [np.corrcoef(values) for values in (*inputs, codes[1][2])]
@@ -187,23 +193,6 @@ def _wiring(rng: np.random.Generator, cells: int, channels: int, claws: int) -> 
     wiring = np.zeros((cells, channels))
     np.put_along_axis(wiring, chosen, 1.0, axis=1)
     return wiring
-
-
-def _codes(drives: "Array", coding_level: float, sparsening: str) -> "Codes":
-    """Which cells respond: as many as `coding_level` says, of each row, of each column, or of the whole matrix.
-
-    Of equal drives to an odor, cells of lower number win; thresholds lie between drives, so that equal ones share a
-    fate and somewhat fewer cells may respond.
-    """
-    if sparsening == "winners":
-        winners = np.argsort(-drives, axis=1, kind="stable")[:, : round(coding_level * drives.shape[1])]
-        codes = np.zeros(drives.shape, bool)
-        np.put_along_axis(codes, winners, True, axis=1)
-        return codes
-    columns = drives if sparsening == "cell" else drives.reshape(-1, 1)
-    count = round(coding_level * len(columns))
-    largest = -np.partition(-columns, (count - 1, count), axis=0)[count - 1 : count + 1]
-    return np.asarray(drives > largest.mean(axis=0))
 
 
 def _layers(layers: "list[Array]") -> "dict[str, tuple[tuple[str, ...], Array]]":

@@ -144,6 +144,15 @@ def test_theory_recomputes_cells_of_studies_that_simulate_with_it(package, study
     assert ("simulate" in stale(path, text, text + "\n", f"simnn.studies.{study}")) is uses
 
 
+@pytest.mark.parametrize(
+    ("study", "uses"), [("kenyon_capacity", True), ("weight_sharing", True), ("phase_diagram", False)]
+)
+def test_cells_depend_on_every_model_that_their_study_uses(package, study, uses):
+    path = package / "capacity/solvers.py"
+    text = path.read_text()
+    assert ("simulate" in stale(path, text, text + "\n", f"simnn.studies.{study}")) is uses
+
+
 def test_what_is_reached_is_found_through_imports_and_assignments():
     source = textwrap.dedent(
         """

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from simnn import olfaction
 from simnn.olfaction import theory
 from simnn.pipeline import config, stages
 from simnn.studies import receptor_codes
@@ -121,21 +122,27 @@ def test_winners_are_less_alike_than_those_of_gaussian_drives(table):
 DRIVES = np.array([[4.0, 1.0, 4.0, 4.0], [0.0, 2.0, 0.0, 1.0], [3.0, 3.0, 5.0, 0.0]])
 
 
+def codes_of(drives, coding_level, sparsening):
+    """Codes of cells that listen to one channel each."""
+    packed = olfaction.encode(drives, np.eye(4), coding_level, sparsening=sparsening)
+    return olfaction.unpack(packed, 4)
+
+
 def test_equal_drives_and_winners():
-    codes = receptor_codes._codes(DRIVES, 0.5, "winners")
+    codes = codes_of(DRIVES, 0.5, "winners")
     assert codes.astype(int).tolist() == [[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]]
 
 
 def test_each_cell_has_its_own_threshold():
-    codes = receptor_codes._codes(DRIVES, 1.0 / 3.0, "cell")
+    codes = codes_of(DRIVES, 1.0 / 3.0, "cell")
     assert codes.astype(int).tolist() == [[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0]]
 
 
 def test_all_cells_have_one_threshold_and_equal_drives_share_a_fate():
-    assert receptor_codes._codes(DRIVES, 1.0 / 12.0, "global").sum() == 1
+    assert codes_of(DRIVES, 1.0 / 12.0, "global").sum() == 1
     # Two of twelve: three drives are 4, and none of them is taken.
-    assert receptor_codes._codes(DRIVES, 2.0 / 12.0, "global").sum() == 1
-    assert receptor_codes._codes(DRIVES, 4.0 / 12.0, "global").sum() == 4
+    assert codes_of(DRIVES, 2.0 / 12.0, "global").sum() == 1
+    assert codes_of(DRIVES, 4.0 / 12.0, "global").sum() == 4
 
 
 def test_every_trial_is_the_same_in_every_run():
