@@ -4,7 +4,8 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -32,7 +33,33 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Run(Strict):
+    """How a sweep is run.
+
+    Attributes
+    ----------
+    trials : int
+        Random realisations of each point of the sweep.
+    first_trial : int
+        Number of the first one; trial t is the same in every run.
+    seed : int
+        Key of all random numbers.
+    backend : {"auto", "cpu", "cuda"}
+        Where kernels run.
+    keep_trials : bool
+        Whether the dataset has one entry for each trial instead of mean and standard error.
+    """
+
+    trials: Annotated[Integer, Field(ge=1, le=2**32)] = 100
+    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
+    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    keep_trials: bool = False
+
+
 M = TypeVar("M", bound=Strict)
+E = TypeVar("E", bound=Strict)
+Q = TypeVar("Q", bound=Run)
 
 
 def checked(model: type[M], values: Mapping[str, Any]) -> M:
@@ -101,6 +128,100 @@ def _axis(model: type[Strict], name: str, values: Sequence[Any]) -> tuple[Any, .
     if len(set(accepted)) < len(accepted):
         raise ValueError(f"{name}: {list(values)!r} repeats a value; swept values must differ")
     return accepted
+
+
+def run_of(model: type[Q], parameters: Mapping[str, Any], allowed: Sequence[str]) -> Q:
+    """Check the names of all parameters, and those that say how a sweep is run.
+
+    Parameters
+    ----------
+    model : type
+        These parameters.
+    parameters : mapping
+        All parameters.
+    allowed : sequence of str
+        Their names.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    for name in parameters:
+        if name not in allowed:
+            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(allowed)}")
+    run = checked(model, {name: value for name, value in parameters.items() if name in model.model_fields})
+    if run.backend == "cuda":
+        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
+    if run.first_trial + run.trials > 2**32:
+        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
+    return run
+
+
+@dataclass(frozen=True)
+class Sweep(Generic[E, Q]):
+    """Experiments of a sweep, in C order of its axes.
+
+    Attributes
+    ----------
+    axes : dict of str to tuple
+        Values of each swept parameter, in the order given.
+    experiments : tuple
+        One for each combination.
+    run : Run
+        How they are run.
+    """
+
+    axes: dict[str, tuple[Any, ...]]
+    experiments: tuple[E, ...]
+    run: Q
+
+    def validated(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that were given, with values of their own type, and lists for sequences.
+
+        Parameters
+        ----------
+        parameters : mapping
+            What was given.
+
+        Returns
+        -------
+        dict
+        """
+        scalars = self.experiments[0].model_dump(mode="json") | self.run.model_dump()
+        return {name: list(self.axes[name]) if name in self.axes else scalars[name] for name in parameters}
+
+
+def expand(experiment: type[E], run: type[Q], parameters: Mapping[str, Any]) -> Sweep[E, Q]:
+    """Validate parameters and expand their sequences.
+
+    Parameters
+    ----------
+    experiment : type
+        Parameters that may be swept.
+    run : type
+        Those that may not.
+    parameters : mapping
+        Scalars, or sequences of scalars.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter, its value and what is allowed.
+    """
+    how = run_of(run, parameters, (*experiment.model_fields, *run.model_fields))
+    given = {name: value for name, value in parameters.items() if name in experiment.model_fields}
+    swept = axes(experiment, given)
+    fixed = checked(experiment, {name: value for name, value in given.items() if name not in swept})
+    return Sweep(swept, tuple(fixed.model_copy(update=point) for point in points(swept)), how)
 
 
 def points(swept: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

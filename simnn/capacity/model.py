@@ -1,13 +1,12 @@
 """What is simulated: labelled patterns, the sweep over their laws, and how it is run. Light to import."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from simnn import sweeps
-from simnn.sweeps import Integer, Number, Strict
+from simnn.sweeps import Integer, Number, Run, Strict
 
 ENSEMBLES = ("gaussian", "rademacher", "relu", "threshold", "winners", "given")
 """What makes components of drives: nothing, the sign, the positive part, a threshold, a competition; or given data."""
@@ -93,30 +92,6 @@ class Experiment(Strict):
         return self.ensemble in ("gaussian", "rademacher")
 
 
-class Run(Strict):
-    """How a sweep is run.
-
-    Attributes
-    ----------
-    trials : int
-        Random sets of patterns for each point of the sweep.
-    first_trial : int
-        Number of the first one; trial t is the same set in every run.
-    seed : int
-        Key of all random numbers.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
-    keep_trials : bool
-        Whether the dataset has one entry for each trial instead of mean and standard error.
-    """
-
-    trials: Annotated[Integer, Field(ge=1, le=2**32)] = 100
-    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
-    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
-    backend: Literal["auto", "cpu", "cuda"] = "auto"
-    keep_trials: bool = False
-
-
 SWEPT = tuple(Experiment.model_fields)
 """Parameters that may be a scalar or a sequence."""
 
@@ -124,23 +99,8 @@ PARAMETERS = (*Experiment.model_fields, *Run.model_fields)
 """All parameters of ``simulate`` that are plain values."""
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """Experiments of a sweep, in C order of its axes.
-
-    Attributes
-    ----------
-    axes : dict of str to tuple
-        Values of each swept parameter, in the order given.
-    experiments : tuple of Experiment
-        One for each combination.
-    run : Run
-        How they are run.
-    """
-
-    axes: dict[str, tuple[Any, ...]]
-    experiments: tuple[Experiment, ...]
-    run: Run
+Sweep = sweeps.Sweep[Experiment, Run]
+"""Experiments of a sweep, and how they are run."""
 
 
 def sweep(parameters: Mapping[str, Any], available: int = 0) -> Sweep:
@@ -162,23 +122,14 @@ def sweep(parameters: Mapping[str, Any], available: int = 0) -> Sweep:
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    for name in parameters:
-        if name not in PARAMETERS:
-            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
-    run = sweeps.checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
-    given = {name: value for name, value in parameters.items() if name in SWEPT}
-    axes = sweeps.axes(Experiment, given)
-    fixed = sweeps.checked(Experiment, {name: value for name, value in given.items() if name not in axes})
-    experiments = tuple(fixed.model_copy(update=point) for point in sweeps.points(axes))
-    for experiment in experiments:
+    plan = sweeps.expand(Experiment, Run, parameters)
+    for experiment in plan.experiments:
         _check_together(experiment)
         if experiment.ensemble == "given" and experiment.patterns > available:
             raise ValueError(
                 f"load: {experiment.load!r} is not allowed: that is {experiment.patterns} patterns of {available}"
             )
-    if run.first_trial + run.trials > 2**32:
-        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
-    return Sweep(axes, experiments, run)
+    return plan
 
 
 def _check_together(experiment: Experiment) -> None:
@@ -226,6 +177,4 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    plan = sweep(parameters)
-    scalars = plan.experiments[0].model_dump(mode="json") | plan.run.model_dump()
-    return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}
+    return sweep(parameters).validated(parameters)

@@ -11,7 +11,7 @@ from simnn.capacity.given import check_memory, finite_matrix, signs
 from simnn.running import interruptible
 
 if TYPE_CHECKING:
-    from simnn.capacity.cpu import Data, Space
+    from simnn.capacity.cpu import Data, Problem
 
 Array = NDArray[np.float64]
 
@@ -238,8 +238,8 @@ def _decide(data: "Data", coordinates: Array, back: Array, stop: NDArray[np.int6
     from simnn.capacity import cpu, solvers
 
     weights, multipliers = np.empty(data.rows.shape[1]), np.empty(len(data.rows))
-    space = _space(len(coordinates), coordinates.shape[1], stop)
-    answer, bound = cpu.kernels().judge(data, coordinates, back, space, weights, multipliers)
+    problem = _problem(len(coordinates), coordinates.shape[1], stop)
+    answer, bound = cpu.kernels().judge(data, coordinates, back, problem, weights, multipliers)
     if answer == solvers.SEPARABLE:
         return Verdict("separable", weights, bound)
     if answer == solvers.NOT_SEPARABLE:
@@ -247,14 +247,14 @@ def _decide(data: "Data", coordinates: Array, back: Array, stop: NDArray[np.int6
     return Verdict("undecided", None, bound)
 
 
-def _space(patterns: int, dimension: int, stop: NDArray[np.int64]) -> "Space":
+def _problem(patterns: int, dimension: int, stop: NDArray[np.int64]) -> "Problem":
     """Scratch; that of the last small problem is kept, for the next one of the same size."""
     from simnn.capacity import cpu
 
-    kept: Space | None = getattr(_last, "space", None)
+    kept: Problem | None = getattr(_last, "problem", None)
     if kept is None or kept.rows.shape != (patterns, dimension):
-        kept = cpu.space(patterns, dimension, stop)
-        _last.space = kept if kept.rows.size < _SMALL else None
+        kept = cpu.problem(patterns, dimension, stop)
+        _last.problem = kept if kept.rows.size < _SMALL else None
     return kept
 
 

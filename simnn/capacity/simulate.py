@@ -1,7 +1,6 @@
 """``simulate``, ``stopping_time``, ``largest_margin``, ``draw``: validate, run in kernels, return a dataset."""
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn import sweeps
+from simnn import sampling, sweeps
 from simnn.capacity import model
 from simnn.capacity.given import finite_matrix
 from simnn.capacity.model import Experiment, Sweep
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 # Bounds of a largest margin that agree to this are one number.
 _GAP = 1e-9
-_SLICE_TASKS = 2**16
 
 _LONG_NAMES = {
     "dimension": "components of a pattern",
@@ -647,96 +645,24 @@ def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(measure, plan)
-    return _dataset(plan, data, measure, _collect(plan, data, measure, progress))
+    key = _key(plan)
+
+    def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
+        return measure.sample(plan.experiments[point], data, count, key, first, stop)
+
+    values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress)
+    named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]
+    fixed = {name: getattr(plan.experiments[0], name) for name in named}
+    if data.matrix is not None:
+        fixed["matrix"] = f"sha256:{hashlib.sha256(data.matrix.tobytes()).hexdigest()}"
+    return sampling.dataset(measure.title, plan.axes, plan.run, measure.columns, values, _LONG_NAMES, fixed)
 
 
 def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
     data = _take_data(parameters)
     plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
-    plan = model.sweep(plain, 0 if data.patterns is None else len(data.patterns))
-    if plan.run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    return plan, data
+    return model.sweep(plain, 0 if data.patterns is None else len(data.patterns)), data
 
 
 def _key(plan: Sweep) -> NDArray[np.uint64]:
     return np.array([plan.run.seed & 0xFFFFFFFF, plan.run.seed >> 32], np.uint64)
-
-
-def _collect(plan: Sweep, data: _Data, measure: _Measure, progress: bool | None) -> dict[str, "Array"]:
-    """Statistics as (cells, trials) arrays if trials are kept, else means and ``<name>_stderr``, (cells,)."""
-    from simnn.device import moments
-    from simnn.device.targets import cpu
-    from simnn.progress import track
-    from simnn.running import in_slices
-
-    cells, trials, columns = len(plan.experiments), plan.run.trials, len(measure.columns)
-    key = _key(plan)
-
-    def run(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], "Array"]:
-        task = np.arange(first, last)
-        cell, trial = task // trials, task % trials
-        parts = [np.empty((0, columns))]
-        # An empty range loads the kernels.
-        for c in range(int(first) // trials, (int(last) - 1) // trials + 1) if last > first else [0]:
-            mine = trial[cell == c]
-            start = plan.run.first_trial + (int(mine[0]) if len(mine) else 0)
-            parts.append(measure.sample(plan.experiments[c], data, len(mine), key, start, stop))
-        return cell, trial, np.concatenate(parts)
-
-    kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
-    count, mean, deviation = (
-        np.zeros((cells, columns), np.int64),
-        np.zeros((cells, columns)),
-        np.zeros((cells, columns)),
-    )
-    add = moments.bind(cpu(np.float64))
-    with track(cells * trials, "set", progress) as advance:
-        for cell, trial, rows in in_slices(cells * trials, _SLICE_TASKS, run):
-            if kept is not None:
-                kept[cell, trial] = rows
-            else:
-                add(cell, rows, count, mean, deviation)
-            advance(len(cell))
-    if kept is not None:
-        return {name: kept[:, :, k] for k, name in enumerate(measure.columns)}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stderr = np.sqrt(deviation / ((count - 1.0) * count))
-    stderr[count < 2] = np.nan
-    mean[count == 0] = np.nan
-    return {
-        f"{name}{suffix}": values[:, k]
-        for k, name in enumerate(measure.columns)
-        for suffix, values in (("", mean), ("_stderr", stderr))
-    }
-
-
-def _dataset(plan: Sweep, data: _Data, measure: _Measure, values: dict[str, "Array"]) -> "xr.Dataset":
-    import xarray as xr
-
-    coordinates: dict[str, Any] = {name: list(axis) for name, axis in plan.axes.items()}
-    lead = tuple(coordinates)
-    sizes = tuple(len(coordinates[name]) for name in lead)
-    if plan.run.keep_trials:
-        coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
-    variables = {}
-    for name, array in values.items():
-        stem = name.removesuffix("_stderr")
-        label = measure.columns[stem] if stem == name else f"standard error of the mean of {stem}"
-        dims = (*lead, "trial") if plan.run.keep_trials else lead
-        variables[name] = dims, array.reshape((*sizes, *array.shape[1:])), {"long_name": label, "units": "1"}
-    dataset = xr.Dataset(variables, coordinates)
-    for name in coordinates:
-        dataset[name].attrs = {"long_name": _LONG_NAMES[name], "units": "1"}
-    named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]
-    fixed = {name: getattr(plan.experiments[0], name) for name in named}
-    if data.matrix is not None:
-        fixed["matrix"] = f"sha256:{hashlib.sha256(data.matrix.tobytes()).hexdigest()}"
-    dataset.attrs = {
-        "title": measure.title,
-        "parameters": json.dumps(plan.axes | fixed | plan.run.model_dump(), sort_keys=True),
-        "seed": str(plan.run.seed),
-        "trials": plan.run.trials,
-        "backend": "cpu",
-    }
-    return dataset

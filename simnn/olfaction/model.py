@@ -1,7 +1,6 @@
 """What is simulated: random expansions of random odors, the sweep over them, and how it is run. Light to import."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -58,31 +57,19 @@ class Experiment(Strict):
     convention: Literal["normalised", "additive"] = "normalised"
 
 
-class Run(Strict):
-    """How a sweep is run.
+class Run(sweeps.Run):
+    """How a sweep of circuits is run: each trial is a wiring, with odors of its own.
 
     Attributes
     ----------
+    trials : int
+        Wirings for each point of the sweep.
     pairs : int
         Odors, of those of a trial, that are compared with each other for the dimension.
-    trials : int
-        Wirings, each with odors of its own, for each point of the sweep.
-    first_trial : int
-        Number of the first one; trial t is the same in every run.
-    seed : int
-        Key of all random numbers.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
-    keep_trials : bool
-        Whether the dataset has one entry for each trial instead of mean and standard error.
     """
 
-    pairs: Annotated[Integer, Field(ge=4, le=2**20)] = 1000
     trials: Annotated[Integer, Field(ge=1, le=2**32)] = 10
-    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
-    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
-    backend: Literal["auto", "cpu", "cuda"] = "auto"
-    keep_trials: bool = False
+    pairs: Annotated[Integer, Field(ge=4, le=2**20)] = 1000
 
 
 SWEPT = tuple(Experiment.model_fields)
@@ -92,23 +79,8 @@ PARAMETERS = (*Experiment.model_fields, *Run.model_fields)
 """All parameters of ``simulate`` that are plain values."""
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """Experiments of a sweep, in C order of its axes.
-
-    Attributes
-    ----------
-    axes : dict of str to tuple
-        Values of each swept parameter, in the order given.
-    experiments : tuple of Experiment
-        One for each combination.
-    run : Run
-        How they are run.
-    """
-
-    axes: dict[str, tuple[Any, ...]]
-    experiments: tuple[Experiment, ...]
-    run: Run
+Sweep = sweeps.Sweep[Experiment, Run]
+"""Experiments of a sweep, and how they are run."""
 
 
 def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bool = False) -> Sweep:
@@ -132,21 +104,12 @@ def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bo
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    for name in parameters:
-        if name not in PARAMETERS:
-            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
-    run = sweeps.checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
-    given = {name: value for name, value in parameters.items() if name in SWEPT}
-    axes = sweeps.axes(Experiment, given)
-    fixed = sweeps.checked(Experiment, {name: value for name, value in given.items() if name not in axes})
-    experiments = tuple(fixed.model_copy(update=point) for point in sweeps.points(axes))
-    for experiment in experiments:
+    plan = sweeps.expand(Experiment, Run, parameters)
+    for experiment in plan.experiments:
         _check_together(experiment, wired)
         if available is not None and experiment.odors > available:
             raise ValueError(f"odors: {experiment.odors!r} is not allowed: {available} are given")
-    if run.first_trial + run.trials > 2**32:
-        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
-    return Sweep(axes, experiments, run)
+    return plan
 
 
 def _check_together(experiment: Experiment, wired: bool) -> None:
@@ -187,6 +150,4 @@ def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    plan = sweep(parameters)
-    scalars = plan.experiments[0].model_dump(mode="json") | plan.run.model_dump()
-    return {name: list(plan.axes[name]) if name in plan.axes else scalars[name] for name in parameters}
+    return sweep(parameters).validated(parameters)

@@ -1,7 +1,6 @@
 """``simulate``, ``draw_odors``: validate, run in kernels, return a dataset."""
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn import sweeps
+from simnn import sampling, sweeps
 from simnn.olfaction import codes, model
 from simnn.olfaction.model import Experiment, Sweep
 from simnn.olfaction.statistics import Gram
@@ -84,7 +83,16 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(plan)
-    return _dataset(plan, data, _collect(plan, data, progress))
+
+    def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
+        experiment, run = plan.experiments[point], plan.run
+        rows = [_trial(experiment, data, run.pairs, run.seed, trial, stop) for trial in range(first, first + count)]
+        return np.reshape(rows, (count, len(_COLUMNS)))
+
+    values = sampling.collect(len(plan.experiments), plan.run, _COLUMNS, sample, "wiring", progress)
+    fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
+    title = "Sparse codes of random expansions"
+    return sampling.dataset(title, plan.axes, plan.run, _COLUMNS, values, _LONG_NAMES, fixed | _digests(data))
 
 
 @sweeps.in_order_given(_simulate)
@@ -433,10 +441,7 @@ def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
     data = _take_data(parameters)
     plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
     available = None if data.responses is None else len(data.responses)
-    plan = model.sweep(plain, available, data.wiring is not None)
-    if plan.run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
-    return plan, data
+    return model.sweep(plain, available, data.wiring is not None), data
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------
@@ -456,77 +461,6 @@ def _check_memory(plan: Sweep) -> None:
             f"the sweep needs about {needed / 2**30:.1f} GiB and this machine has {available / 2**30:.1f} GiB; "
             "use fewer odors, cells or threads, or keep fewer trials"
         )
-
-
-def _collect(plan: Sweep, data: _Data, progress: bool | None) -> dict[str, "Array"]:
-    """Statistics as (cells, trials) arrays if trials are kept, else means and ``<name>_stderr``, (cells,)."""
-    from simnn.device import moments
-    from simnn.device.targets import cpu
-    from simnn.progress import track
-    from simnn.running import in_slices
-
-    cells, trials, columns = len(plan.experiments), plan.run.trials, len(_COLUMNS)
-
-    def run(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], "Array"]:
-        task = np.arange(first, last)
-        cell, trial = task // trials, task % trials
-        rows = [
-            _trial(plan.experiments[c], data, plan.run.pairs, plan.run.seed, plan.run.first_trial + int(t), stop)
-            for c, t in zip(cell, trial, strict=True)
-        ]
-        return cell, trial, np.reshape(rows, (len(task), columns))
-
-    kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
-    shape = cells, columns
-    count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
-    add = moments.bind(cpu(np.float64))
-    with track(cells * trials, "wiring", progress) as advance:
-        for cell, trial, rows in in_slices(cells * trials, 2**16, run):
-            if kept is not None:
-                kept[cell, trial] = rows
-            else:
-                # The dimension of a few odors may be infinite; so is its mean then, with a standard error of NaN.
-                with np.errstate(invalid="ignore"):
-                    add(cell, rows, count, mean, deviation)
-            advance(len(cell))
-    if kept is not None:
-        return {name: kept[:, :, k] for k, name in enumerate(_COLUMNS)}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stderr = np.sqrt(deviation / ((count - 1.0) * count))
-    stderr[count < 2] = np.nan
-    mean[count == 0] = np.nan
-    return {
-        f"{name}{suffix}": values[:, k]
-        for k, name in enumerate(_COLUMNS)
-        for suffix, values in (("", mean), ("_stderr", stderr))
-    }
-
-
-def _dataset(plan: Sweep, data: _Data, values: dict[str, "Array"]) -> "xr.Dataset":
-    import xarray as xr
-
-    coordinates: dict[str, Any] = {name: list(axis) for name, axis in plan.axes.items()}
-    dims = (*coordinates, "trial") if plan.run.keep_trials else tuple(coordinates)
-    sizes = tuple(len(axis) for axis in coordinates.values())
-    if plan.run.keep_trials:
-        coordinates["trial"] = np.arange(plan.run.first_trial, plan.run.first_trial + plan.run.trials)
-    variables = {}
-    for name, array in values.items():
-        stem = name.removesuffix("_stderr")
-        label = _COLUMNS[stem] if stem == name else f"standard error of the mean of {stem}"
-        variables[name] = dims, array.reshape((*sizes, *array.shape[1:])), {"long_name": label, "units": "1"}
-    dataset = xr.Dataset(variables, coordinates)
-    for name in coordinates:
-        dataset[name].attrs = {"long_name": _LONG_NAMES[name], "units": "1"}
-    fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
-    dataset.attrs = {
-        "title": "Sparse codes of random expansions",
-        "parameters": json.dumps(plan.axes | fixed | _digests(data) | plan.run.model_dump(), sort_keys=True),
-        "seed": str(plan.run.seed),
-        "trials": plan.run.trials,
-        "backend": "cpu",
-    }
-    return dataset
 
 
 def _digests(data: _Data) -> dict[str, str]:

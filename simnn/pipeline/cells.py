@@ -82,7 +82,7 @@ def _text(value: Any) -> str:
 
 
 _STAGES = {
-    "simulate": (("simulate",), ("device",)),
+    "simulate": (("simulate",), ("device", "sampling.py")),
     "gather": (("compare", "TITLE"), ("pipeline/stages.py", "pipeline/store.py", "pipeline/provenance.py")),
     "claims": (("claims",), ("pipeline/stages.py", "pipeline/store.py")),
     "figure": (("figure",), ("pipeline/stages.py", "pipeline/store.py", "plotting", "plotting/simnn.mplstyle")),

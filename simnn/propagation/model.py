@@ -60,17 +60,11 @@ class Network(Strict):
         return (self.width,) * self.depth if self.widths is None else self.widths
 
 
-class Run(Strict):
-    """How a sweep is run.
+class Run(sweeps.Run):
+    """How a sweep of networks is run.
 
     Attributes
     ----------
-    trials : int
-        Random networks for each point of the sweep.
-    first_trial : int
-        Number of the first one; trial t is the same network in every run.
-    seed : int
-        Key of all random numbers.
     method : {"conditional", "dense"}
         Exact in law without weights, or with materialised weights.
     weights : {"gaussian"}
@@ -79,27 +73,18 @@ class Run(Strict):
         How layers are joined.
     normalization : None
         Normalisation before the activation.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
     dtype : {"float32", "float64"}
         Precision of the units; sums over units are finished in float64.
     outputs : int
         Independent output gradients that are followed backwards.
-    keep_trials : bool
-        Whether the dataset has one entry for each trial instead of mean and standard error.
     """
 
-    trials: Annotated[Integer, Field(ge=1, le=2**32)] = 100
-    first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
-    seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
     method: Literal["conditional", "dense"] = "conditional"
     weights: Literal["gaussian"] = "gaussian"
     block: Literal["plain"] = "plain"
     normalization: None = None
-    backend: Literal["auto", "cpu", "cuda"] = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     outputs: Annotated[Integer, Field(ge=1, le=MAX_GRADIENTS)] = 1
-    keep_trials: bool = False
 
 
 SWEPT = tuple(name for name in Network.model_fields if name != "widths")
@@ -166,12 +151,7 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
     ValueError
         One line that names the parameter, its value and what is allowed.
     """
-    for name in parameters:
-        if name not in PARAMETERS:
-            raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(PARAMETERS)}")
-    run = sweeps.checked(Run, {name: value for name, value in parameters.items() if name in Run.model_fields})
-    if run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
+    run = sweeps.run_of(Run, parameters, PARAMETERS)
     given = {name: value for name, value in parameters.items() if name in Network.model_fields}
     if given.get("widths") is not None:
         for name in ("width", "depth"):
@@ -181,8 +161,6 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
     if None in axes.get("correlation", ()):
         raise ValueError("correlation: None (one input) cannot be swept together with overlaps of two inputs")
     fixed = sweeps.checked(Network, {name: value for name, value in given.items() if name not in axes})
-    if run.first_trial + run.trials > 2**32:
-        raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
     return Sweep(axes, fixed, run)
 
 

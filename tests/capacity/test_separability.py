@@ -52,7 +52,8 @@ def vertices(n):
 def test_all_labelings_of_the_4_cube_are_certified(solver):
     x = np.hstack([vertices(4), np.ones((16, 1))]) / np.sqrt(5.0)
     labels = np.where(np.arange(2**16)[:, None] >> np.arange(16) & 1, 1.0, -1.0)
-    space, kernels, ones, none = cpu.space(16, 5, np.zeros(1, np.int64)), cpu.kernels(), np.ones(16), np.empty((0, 0))
+    problem, kernels, ones = cpu.problem(16, 5, np.zeros(1, np.int64)), cpu.kernels(), np.ones(16)
+    none = np.empty((0, 0))
     data = cpu.Data(np.empty((16, 5)), np.empty(16), np.empty(16, int), np.empty(5, int), np.empty((2, 5)))
     answers, weights, multipliers = np.empty(2**16, int), np.empty((2**16, 5)), np.empty((2**16, 16))
     for k, y in enumerate(labels):
@@ -60,11 +61,11 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
         if solver == "newton":
             np.multiply(y[:, None], x, out=data.rows)
             kernels.balance(data)
-            answers[k], _ = kernels.judge(data, data.rows, none, space, weights[k], multipliers[k])
+            answers[k], _ = kernels.judge(data, data.rows, none, problem, weights[k], multipliers[k])
         else:
             columns = np.ascontiguousarray(rows.T)
-            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, ones, ones, True, False, space.work)
-            weights[k], multipliers[k] = space.work.w, space.work.multiplier
+            answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, ones, ones, True, False, problem.work)
+            weights[k], multipliers[k] = problem.work.w, problem.work.multiplier
     assert np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
     assert np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
     separable = answers == solvers.SEPARABLE

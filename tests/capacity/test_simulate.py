@@ -362,8 +362,8 @@ def test_given_data_are_judged_alike_in_plain_python():
         data = cpu.Data(rows, np.empty(count), np.empty(count, int), np.empty(size, int), np.empty((2, size)))
         weights, multipliers, none = np.empty(size), np.empty(count), np.empty((0, 0))
         assert plain.balance(data) == -1
-        space = cpu.space(count, size, np.zeros(1, np.int64))
-        answer, bound = plain.judge(data, data.rows, none, space, weights, multipliers)
+        problem = cpu.problem(count, size, np.zeros(1, np.int64))
+        answer, bound = plain.judge(data, data.rows, none, problem, weights, multipliers)
         verdict = capacity.separable(patterns, labels)
         assert {solvers.SEPARABLE: "separable", solvers.NOT_SEPARABLE: "not separable"}[answer] == verdict.status
         certificate = weights if answer == solvers.SEPARABLE else multipliers

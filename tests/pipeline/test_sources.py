@@ -115,6 +115,7 @@ AFTER_CELLS = {"gather", "claims", "figure", "report"}
         ("propagation/theory.py", AFTER_CELLS),
         ("propagation/kernels.py", {"simulate", *AFTER_CELLS}),
         ("device/philox.py", {"simulate"}),
+        ("sampling.py", {"simulate"}),
     ],
 )
 def test_an_edit_of_the_package_reaches_the_stages_that_run_it(package, file, expected):

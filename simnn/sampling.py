@@ -1,0 +1,144 @@
+"""Trials of every point of a sweep: run on threads, averaged or kept, and described."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn.sweeps import Run
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+
+_SLICE_TASKS = 2**16
+
+Sample = Callable[[int, int, int, NDArray[np.int64]], Array]
+"""``sample(point, first, count, stop)``: statistics (count, columns) of trials ``first, first + 1, ...`` of a point;
+NaN where a trial does not have one. A count of 0 loads the kernels. It may end early once ``stop[0]`` is not zero."""
+
+
+def collect(
+    points: int, run: Run, columns: Mapping[str, str], sample: Sample, unit: str, progress: bool | None
+) -> dict[str, Array]:
+    """Run the trials of all points.
+
+    Parameters
+    ----------
+    points : int
+        Number of points.
+    run : Run
+        How many trials there are, and whether they are kept.
+    columns : mapping of str to str
+        Names of the statistics, in the order of `Sample`.
+    sample : callable
+        See `Sample`.
+    unit : str
+        What a trial is, for the progress bar.
+    progress : bool, optional
+        Whether to show one; by default only on a terminal.
+
+    Returns
+    -------
+    dict of str to array
+        (points, trials) if trials are kept, else means over those that are not NaN and ``<name>_stderr``, (points,).
+    """
+    from simnn.device import moments
+    from simnn.device.targets import cpu
+    from simnn.progress import track
+    from simnn.running import in_slices
+
+    trials, shape = run.trials, (points, len(columns))
+
+    def slice_of(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+        task = np.arange(first, last)
+        point, trial = task // trials, task % trials
+        parts = [np.empty((0, len(columns)))]
+        # An empty range loads the kernels.
+        for p in range(int(first) // trials, (int(last) - 1) // trials + 1) if last > first else [0]:
+            mine = trial[point == p]
+            parts.append(sample(p, run.first_trial + (int(mine[0]) if len(mine) else 0), len(mine), stop))
+        return point, trial, np.concatenate(parts)
+
+    kept = np.empty((points, trials, len(columns))) if run.keep_trials else None
+    count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
+    add = moments.bind(cpu(np.float64))
+    with track(points * trials, unit, progress) as advance:
+        for point, trial, rows in in_slices(points * trials, _SLICE_TASKS, slice_of):
+            if kept is not None:
+                kept[point, trial] = rows
+            else:
+                # What is infinite in one trial has an infinite mean, with a standard error of NaN.
+                with np.errstate(invalid="ignore"):
+                    add(point, rows, count, mean, deviation)
+            advance(len(point))
+    if kept is not None:
+        return {name: kept[:, :, k] for k, name in enumerate(columns)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        stderr = np.sqrt(deviation / ((count - 1.0) * count))
+    stderr[count < 2] = np.nan
+    mean[count == 0] = np.nan
+    return {
+        f"{name}{suffix}": values[:, k]
+        for k, name in enumerate(columns)
+        for suffix, values in (("", mean), ("_stderr", stderr))
+    }
+
+
+def dataset(
+    title: str,
+    axes: Mapping[str, tuple[Any, ...]],
+    run: Run,
+    columns: Mapping[str, str],
+    values: Mapping[str, Array],
+    long_names: Mapping[str, str],
+    fixed: Mapping[str, Any],
+) -> "xr.Dataset":
+    """Describe what `collect` returned.
+
+    Parameters
+    ----------
+    title : str
+        Of the dataset.
+    axes : mapping of str to tuple
+        Values of each swept parameter, whose combinations are the points in C order.
+    run : Run
+        How the sweep was run.
+    columns, long_names : mapping of str to str
+        Long names of the statistics, and of the parameters and trials.
+    values : mapping of str to array
+        From `collect`.
+    fixed : mapping
+        Parameters that were not swept.
+
+    Returns
+    -------
+    xarray.Dataset
+        All quantities are dimensionless.
+    """
+    import xarray as xr
+
+    coordinates: dict[str, Any] = {name: list(axis) for name, axis in axes.items()}
+    dims = (*coordinates, "trial") if run.keep_trials else tuple(coordinates)
+    sizes = tuple(len(axis) for axis in coordinates.values())
+    if run.keep_trials:
+        coordinates["trial"] = np.arange(run.first_trial, run.first_trial + run.trials)
+    variables = {}
+    for name, array in values.items():
+        stem = name.removesuffix("_stderr")
+        label = columns[stem] if stem == name else f"standard error of the mean of {stem}"
+        variables[name] = dims, array.reshape((*sizes, *array.shape[1:])), {"long_name": label, "units": "1"}
+    described = xr.Dataset(variables, coordinates)
+    for name in coordinates:
+        described[name].attrs = {"long_name": long_names[name], "units": "1"}
+    described.attrs = {
+        "title": title,
+        "parameters": json.dumps(dict(axes) | dict(fixed) | run.model_dump(), sort_keys=True),
+        "seed": str(run.seed),
+        "trials": run.trials,
+        "backend": "cpu",
+    }
+    return described
