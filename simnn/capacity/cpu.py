@@ -181,7 +181,7 @@ def bind(target: Target, single: Target) -> Kernels:
         ``nearest(rows, columns, norm, share, pull, label, feasibility, free, work) -> (verdict, steps, threshold)``: as
         of `simnn.capacity.solvers`.
         ``verdicts(law, solver, key, first, out, space)``: verdict, steps, and numbers of silent, duplicate and
-        contradictory patterns of trials first, first + 1, ..., a row of out each.
+        contradictory patterns of trials first, first + 1, ..., a row of out each; no verdict with the solver `NONE`.
         ``margins(law, key, first, out, space)``: lower and upper bound of the largest margin, for patterns of length
         ``sqrt(dimension)``, and the numbers of support vectors and of constrained weights that vanish (0 and NaN if
         nothing separates).
@@ -189,7 +189,7 @@ def bind(target: Target, single: Target) -> Kernels:
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
         ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
     """
-    begin, components, draw_label = patterns.bind(target, single)
+    begin, components, draw_label, *_ = patterns.bind(target, single)
     draw_ball, cut, decide_balls = manifolds.bind(target, single)
     dot, combine, *_ = dense.bind(target)
     _, nearest, _, _, decide, rounding = solvers.bind(target)
@@ -411,7 +411,8 @@ def bind(target: Target, single: Target) -> Kernels:
             begin(law, first + row, key, s.draws)
             count = law.positive + law.patterns
             extend(law, first + row, count, 0, key, s)
-            out[row, 0], out[row, 1] = decide_prefix(law, count, solver, s)
+            if solver != solvers.NONE:
+                out[row, 0], out[row, 1] = decide_prefix(law, count, solver, s)
             out[row, 2], out[row, 3], out[row, 4] = degenerate(law, s)
 
     @target.routine

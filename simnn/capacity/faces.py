@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.capacity import dense, solvers
-from simnn.capacity.patterns import HALF
-from simnn.device import normals, philox
+from simnn.capacity import dense, patterns, solvers
+from simnn.device import philox
 from simnn.device.targets import Target, cpu
 
 UNDECIDED, NOT_SEPARABLE, ONE_CLASS = -3, -2, -1
@@ -76,34 +75,17 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
         one of the answers above, of draws first, first + 1, ..., one entry of ``out`` each. ``pull`` (P,), ``listed``
         (P,) int64 and ``space`` (`simnn.capacity.cpu.space`) are scratch.
     """
-    pairs = normals.bind(single).pairs
-    philox4x32 = philox.bind(target).philox4x32
-    word = target.word
+    *_, draw_normals, draw_signs = patterns.bind(target, single)
     dot, combine, *_ = dense.bind(target)
     _, _, project, lift, decide, _ = solvers.bind(target)
     vectors_stream = philox.PROJECTIONS * philox.COLUMNS
     labels_stream = vectors_stream + 1
 
     @target.routine
-    def draw_vector(draw, key, draws, vector):
-        x, y = draws.normals[:HALF], draws.normals[HALF:]
-        for first in range(0, vector.shape[0], 2 * HALF):
-            pairs(0, HALF, draw, first // (2 * HALF), vectors_stream, key, draws.words, x, y)
-            for k in range(min(2 * HALF, vector.shape[0] - first)):
-                vector[first + k] = draws.normals[k]
-
-    @target.routine
-    def draw_labels(draw, key, group, label):
-        block, a, b, c, d = -1, word(0), word(0), word(0), word(0)
+    def draw_labels(draw, key, group, signs, label):
+        draw_signs(draw, 0, labels_stream, key, signs)
         for i in range(group.shape[0]):
-            if group[i] // 128 != block:
-                block = group[i] // 128
-                a, b, c, d = philox4x32(
-                    word(block), word(draw), word(0), word(labels_stream), word(key[0]), word(key[1])
-                )
-            k = group[i] % 128
-            bits = a if k < 32 else (b if k < 64 else (c if k < 96 else d))
-            label[i] = 1.0 if (bits >> word(k % 32)) & word(1) != word(0) else -1.0
+            label[i] = signs[group[i]]
 
     @target.routine
     def two_classes(label):
@@ -159,12 +141,13 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
             for i in range(count):
                 label[i] = cloud.label[i]
         else:
-            draw_labels(draw, key, cloud.group, label)
+            draw_labels(draw, key, cloud.group, pull, label)
         if cloud.bias and not two_classes(label):
             return ONE_CLASS
         vector = work.step
         size = vector.shape[0] - (1 if cloud.bias else 0)
-        draw_vector(draw, key, space.draws, vector[:size])
+        space.draws.block[0] = -1
+        draw_normals(draw, 0, vectors_stream, key, space.draws, vector[:size])
         combine(vector, work.order, size, cloud.columns, pull)
         for i in range(count):
             pull[i] *= label[i]

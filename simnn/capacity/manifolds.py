@@ -104,7 +104,7 @@ def bind(target: Target, single: Target) -> Manifolds:
         ``decide(p, rows, columns, norm, solver, balls, work) -> (verdict, rounds)``: on the first p balls. The
         certificate is ``work.w``, or ``work.multiplier`` for ``rows``.
     """
-    _, components, draw_label = patterns.bind(target, single)
+    _, components, draw_label, *_ = patterns.bind(target, single)
     *_, decide_points, rounding = solvers.bind(target)
     dot = dense.bind(target).dot
 

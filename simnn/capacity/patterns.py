@@ -112,6 +112,8 @@ class Patterns(NamedTuple):
     begin: Callable[..., Any]
     components: Callable[..., Any]
     label: Callable[..., Any]
+    normals: Callable[..., Any]
+    signs: Callable[..., Any]
 
 
 def draws(dimension: int, inputs: int = 0, matrix: NDArray[np.float64] | None = None) -> Draws:
@@ -161,6 +163,9 @@ def bind(target: Target, single: Target) -> Patterns:
         ``begin(law, trial, key, draws)``: what the patterns of a trial share. Comes before the first of them.
         ``components(law, trial, i, key, draws, out)``: pattern i of a trial.
         ``label(trial, i, coding_level, key)``: its label, -1.0 or 1.0.
+        ``normals(trial, i, stream, key, draws, row)``: row i of a trial's normals of a stream, all rows of one length.
+        ``draws.block`` is -1 before the first, and whenever the stream or the trial changes.
+        ``signs(trial, i, stream, key, row)``: row i of a trial's fair signs of a stream.
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
@@ -184,12 +189,10 @@ def bind(target: Target, single: Target) -> Patterns:
             done += part.shape[0]
 
     @target.routine
-    def draw_signs(trial, i, key, row):
+    def draw_signs(trial, i, stream, key, row):
         count = row.shape[0]
         for first in range(0, count, 128):
-            a, b, c, d = philox4x32(
-                word(first // 128), word(trial), word(i), word(patterns_stream), word(key[0]), word(key[1])
-            )
+            a, b, c, d = philox4x32(word(first // 128), word(trial), word(i), word(stream), word(key[0]), word(key[1]))
             for k in range(min(128, count - first)):
                 bits = a if k < 32 else (b if k < 64 else (c if k < 96 else d))
                 row[first + k] = 1.0 if (bits >> word(k % 32)) & word(1) != word(0) else -1.0
@@ -270,7 +273,7 @@ def bind(target: Target, single: Target) -> Patterns:
         if law.ensemble == GAUSSIAN:
             draw_drives(law, trial, i, key, draws, out)
         elif law.ensemble == RADEMACHER and law.source == INDEPENDENT:
-            draw_signs(trial, i, key, out)
+            draw_signs(trial, i, patterns_stream, key, out)
         elif law.ensemble == GIVEN:
             row = draws.matrix[draws.order[i]]
             for k in range(out.shape[0]):
@@ -287,4 +290,4 @@ def bind(target: Target, single: Target) -> Patterns:
                 elif law.ensemble == THRESHOLD:
                     out[k] = 1.0 if out[k] > law.level * draws.deviation[k] else 0.0
 
-    return Patterns(begin, components, label)
+    return Patterns(begin, components, label, draw_normals, draw_signs)

@@ -194,10 +194,10 @@ def simulate(
     xarray.Dataset
         Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. ``separable_fraction``
         and ``undecided_fraction`` with ``<name>_stderr`` (unless trials are kept): every verdict was certified in
-        float64, and what was not is counted as undecided, never as either. ``steps`` of the solver. Where patterns are
-        not in general position: ``silent_fraction`` of patterns that vanish, which no weights without a threshold put
-        on either side; ``duplicate_fraction`` of patterns that repeat an earlier one of their set;
-        ``contradictory_fraction`` of patterns that do so with the opposite label, one of which makes a set not
+        float64, and what was not is counted as undecided, never as either. ``steps`` of the solver, NaN with a margin.
+        Where patterns are not in general position: ``silent_fraction`` of patterns that vanish, which no weights
+        without a threshold put on either side; ``duplicate_fraction`` of patterns that repeat an earlier one of their
+        set; ``contradictory_fraction`` of patterns that do so with the opposite label, one of which makes a set not
         separable.
 
     Raises
@@ -502,9 +502,9 @@ def _verdicts(
     from simnn.capacity import cpu, solvers
 
     count = experiment.patterns
-    out = np.empty((trials, 5))
+    out = np.full((trials, 5), np.nan)
     space = _space(experiment, data, experiment.positive_weights + count, stop)
-    solver = model.SOLVERS.index(experiment.solver)
+    solver = solvers.NONE if experiment.margin > 0.0 else model.SOLVERS.index(experiment.solver)
     cpu.kernels().verdicts(_law(experiment, data, count), solver, key, first_trial, out, space)
     separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
     if experiment.margin > 0.0:

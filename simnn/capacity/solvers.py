@@ -47,8 +47,8 @@ TOLERANCE = 1e-12
 SEPARABLE, NOT_SEPARABLE, UNDECIDED = 1, 0, -1
 """Verdicts."""
 
-AUTO, NEWTON, NEAREST = 0, 1, 2
-"""Which solver decides, in the order of `simnn.capacity.model.SOLVERS`."""
+AUTO, NEWTON, NEAREST, NONE = 0, 1, 2, -1
+"""Which solver decides, in the order of `simnn.capacity.model.SOLVERS`; none, if patterns are to be counted only."""
 
 OPTIMAL = 2
 """What `Solvers.nearest` answers when it has run to the end without a certificate being asked for."""
