@@ -262,7 +262,7 @@ def _bind_exp(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
     log2_e = real(1.44269504088896341)
     bias, shift = (integer(127), integer(23)) if target.single else (integer(1023), integer(52))
     lowest, highest = (real(-104.0), real(89.0)) if target.single else (real(-746.0), real(710.0))
-    zero = real(0.0)
+    zero, floor = real(0.0), target.operations.floor
 
     if target.single:
         ln2_high, ln2_low = real(0.693359375), real(-2.12194440e-4)
@@ -288,16 +288,16 @@ def _bind_exp(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     @target.device
     def exp_bounded(x):
-        n = np.floor(x * log2_e + half)
+        n = floor(x * log2_e + half)
         return fraction((x - n * ln2_high) - n * ln2_low) * power_of_two(n)
 
     @target.device
     def exp(x):
         y = x if x == x else zero
         y = min(max(y, lowest), highest)
-        n = np.floor(y * log2_e + half)
+        n = floor(y * log2_e + half)
         # Two factors: their product may underflow gradually or overflow, each alone does not.
-        first = np.floor(n * half)
+        first = floor(n * half)
         value = fraction((y - n * ln2_high) - n * ln2_low) * power_of_two(first) * power_of_two(n - first)
         return value if x == x else x
 
@@ -308,6 +308,7 @@ def _bind_tanh(target: Target, exp_bounded: Callable[..., Any]) -> tuple[Callabl
     real = target.real
     numerator, denominator = (polynomial(target, c) for c in _TANH[target.single])
     one, two, half = real(1.0), real(2.0), real(0.5)
+    copysign = target.operations.copysign
     # Beyond, the exponential would overflow; tanh is 1 long before.
     limit, switch = real(43.0 if target.single else 354.0), real(0.625)
 
@@ -317,7 +318,7 @@ def _bind_tanh(target: Target, exp_bounded: Callable[..., Any]) -> tuple[Callabl
         square = a * a
         below = a + a * square * (numerator(square) / denominator(square))
         complement = two / (exp_bounded(a + a) + one)
-        value = np.copysign(below if a < switch else one - complement, x)
+        value = copysign(below if a < switch else one - complement, x)
         # 1 - tanh^2 would be zero from 9 (single) or 19 (double) on.
         slope = one - below * below if a < switch else complement * (two - complement)
         return (value if x == x else x), (slope if x == x else x)
@@ -341,6 +342,7 @@ def _bind_erf(
     numerator, denominator = (polynomial(target, c) for c in _ERF[target.single])
     one, two, half = real(1.0), real(2.0), real(0.5)
     root_half, root_two_pi = real(np.sqrt(0.5)), real(1.0 / np.sqrt(2.0 * np.pi))
+    copysign = target.operations.copysign
 
     if target.single:
         near, far = polynomial(target, _ERFC_NEAR), polynomial(target, _ERFC_FAR)
@@ -375,7 +377,7 @@ def _bind_erf(
     @target.device
     def erf(x):
         a = abs(x)
-        value = inner(x) if a < one else np.copysign(one - outer(a), x)
+        value = inner(x) if a < one else copysign(one - outer(a), x)
         return value if x == x else x
 
     @target.device
@@ -405,8 +407,7 @@ def _bind_sincos(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]
     i0, i1, i2 = np.int32(0), np.int32(1), np.int32(2)
     thirty, twelve, remainder = word(30), word(12), word(0x3FFFFFFF)
     eighth = np.int32(2**29)
-    turn = real(2.0 * np.pi / 2.0**32)
-    low_bit = real(2.0**-20)
+    turn, low_bit, floor = real(2.0 * np.pi / 2.0**32), real(2.0**-20), target.operations.floor
 
     @target.device
     def quadrant(t, q):
@@ -424,7 +425,7 @@ def _bind_sincos(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]
     def sincos(x):
         inside = abs(x) <= limit
         y = x if inside else zero
-        n = np.floor(y * two_over_pi + half)
+        n = floor(y * two_over_pi + half)
         t = ((y - n * part_1) - n * part_2) - n * part_3
         sine, cosine = quadrant(t, np.int32(n))
         return (sine if inside else nan), (cosine if inside else nan)

@@ -77,26 +77,25 @@ def bind(target: Target) -> Philox:
     """
     word, real, integer = target.word, target.real, target.integer
     m0, m1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-    w0, w1 = word(0x9E3779B9), word(0xBB67AE85)
+    w0, w1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
     low, half_word = np.uint64(_LOW), np.uint64(32)
-    mask = word(_LOW)
 
     @target.device
     def philox4x32(c0, c1, c2, c3, k0, k1):
         for _ in range(10):
             p0 = m0 * np.uint64(c0)
             p1 = m1 * np.uint64(c2)
-            c0 = word(p1 >> half_word) ^ c1 ^ k0
-            c2 = word(p0 >> half_word) ^ c3 ^ k1
+            c0 = word(word(p1 >> half_word) ^ c1 ^ k0)
+            c2 = word(word(p0 >> half_word) ^ c3 ^ k1)
             c1 = word(p1 & low)
             c3 = word(p0 & low)
-            k0 = (k0 + w0) & mask
-            k1 = (k1 + w1) & mask
+            k0 = word((np.uint64(k0) + w0) & low)
+            k1 = word((np.uint64(k1) + w1) & low)
         return c0, c1, c2, c3
 
     functions = elementary.bind(target)
     log, sincos_turn = functions.log_unit, functions.sincos_turn
-    one_half, minus_two = real(0.5), real(-2.0)
+    one_half, minus_two, sqrt = real(0.5), real(-2.0), target.operations.sqrt
 
     if target.single:
         cell, upper, lowest = real(2.0**-23), real(2.0**16), real(2.0**-32)
@@ -111,7 +110,7 @@ def bind(target: Target) -> Philox:
             # Halves of the word convert exactly and cheaply (no unsigned conversion before AVX-512); the sum is
             # rounded once. u = 1 (probability 2^-25) gives the radius 0.
             above, below = real(integer(radius >> sixteen)), real(integer(radius & low_half))
-            r = np.sqrt(minus_two * log((above * upper + (below + one_half)) * lowest))
+            r = sqrt(minus_two * log((above * upper + (below + one_half)) * lowest))
             sine, cosine = sincos_turn(angle, angle)
             return r * cosine, r * sine
 
@@ -125,7 +124,7 @@ def bind(target: Target) -> Philox:
 
         @target.device
         def normal_pair(high, low, angle_high, angle_low):
-            r = np.sqrt(minus_two * log(uniform(high, low)))
+            r = sqrt(minus_two * log(uniform(high, low)))
             sine, cosine = sincos_turn(angle_high, angle_low)
             return r * cosine, r * sine
 

@@ -10,8 +10,6 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from simnn.device.targets import Target
 
 
@@ -47,6 +45,7 @@ def bind(target: Target) -> SmallMatrix:
     ----------
     Higham, "Accuracy and stability of numerical algorithms", 2nd ed., section 10.3 (complete pivoting).
     """
+    sqrt = target.operations.sqrt
 
     @target.routine
     def cholesky(gram, tolerance, factor, pivot, residual):
@@ -68,7 +67,7 @@ def bind(target: Target) -> SmallMatrix:
             row = pivot[chosen]
             pivot[chosen] = pivot[k]
             pivot[k] = row
-            root = np.sqrt(residual[row])
+            root = sqrt(residual[row])
             factor[row, k] = root
             for position in range(k + 1, size):
                 i = pivot[position]

@@ -1,4 +1,4 @@
-"""The targets that device functions are bound for; the only module that knows Numba.
+"""The targets that device functions are bound for; with `simnn.device.gpu` the only modules that know Numba.
 
 A *device function* is per-element mathematics in plain Python, defined inside a factory ``bind(target)`` that
 decorates it with ``target.device``. A *kernel* is a driver with loops and arrays, decorated with
@@ -10,6 +10,8 @@ decorates it with ``target.device``. A *kernel* is a driver with loops and array
     Compiled for the CPU without any floating-point licence: bitwise equal to ``python``.
 ``cpu(real)``
     Compiled for the CPU with ``a*b + c`` contracted to fused multiply-adds where the hardware has them.
+``cuda(real)``
+    Compiled for the GPU, with contraction too; see `simnn.device.gpu`, which knows who compiles for it.
 
 Floating-point policy: IEEE arithmetic, no reassociation, NaN and infinity respected; contraction is the only
 licence, so results do not depend on the vector width.
@@ -20,7 +22,7 @@ import os
 import pathlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -93,6 +95,38 @@ def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any
     return dispatcher
 
 
+class Operations(NamedTuple):
+    """Functions of the hardware, whose names depend on the target."""
+
+    sqrt: Callable[..., Any]
+    floor: Callable[..., Any]
+    copysign: Callable[..., Any]
+    log2: Callable[..., Any]
+    isnan: Callable[..., Any]
+
+
+class Block(NamedTuple):
+    """Threads that share the work of a routine: ``for i in range(lane(), size, lanes())``.
+
+    Attributes
+    ----------
+    lane : callable
+        Number of this thread.
+    lanes : callable
+        How many there are.
+    sync : callable
+        Wait for all of them.
+    """
+
+    lane: Callable[..., Any]
+    lanes: Callable[..., Any]
+    sync: Callable[..., Any]
+
+
+NUMPY = Operations(np.sqrt, np.floor, np.copysign, np.log2, np.isnan)
+"""Functions of all targets but CUDA, whose compilers know only those of ``math``."""
+
+
 @dataclass(frozen=True)
 class Target:
     """Where device functions run, and the precision they are bound for.
@@ -117,6 +151,10 @@ class Target:
         them side by side.
     to_bits, from_bits : callable
         Bit pattern of a ``real`` as an ``integer``, and back.
+    operations : Operations
+        Functions of the hardware.
+    block : Block
+        Threads that share the work of a routine: one on the CPU, where loops over it vectorise.
     """
 
     name: str
@@ -127,6 +165,8 @@ class Target:
     kernel: Decorator
     to_bits: Callable[..., Any]
     from_bits: Callable[..., Any]
+    operations: Operations
+    block: Block
 
     @property
     def integer(self) -> type[np.integer[Any]]:
@@ -139,8 +179,21 @@ class Target:
         return self.real is np.float32
 
 
-def _views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Bit casts of scalars."""
+def views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Bit casts of scalars, by their views.
+
+    Parameters
+    ----------
+    device : callable
+        Decorator.
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+
+    Returns
+    -------
+    tuple of callable
+        ``to_bits`` and ``from_bits`` of a `Target`.
+    """
     integer = np.int32 if real is np.float32 else np.int64
 
     @device
@@ -152,6 +205,24 @@ def _views(device: Decorator, real: type) -> tuple[Callable[..., Any], Callable[
         return integer(i).view(real)
 
     return to_bits, from_bits
+
+
+def _alone(device: Decorator) -> Block:
+    """One thread."""
+
+    @device
+    def lane() -> Any:
+        return 0
+
+    @device
+    def lanes() -> Any:
+        return 1
+
+    @device
+    def sync() -> Any:
+        pass
+
+    return Block(lane, lanes, sync)
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -171,7 +242,8 @@ def python(real: type[np.floating[Any]]) -> Target:
     -------
     Target
     """
-    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *_views(_plain, real))
+    casts, block = views(_plain, real), _alone(_plain)
+    return Target(f"python-{real.__name__}", real, np.uint64, _plain, _plain, _plain, *casts, NUMPY, block)
 
 
 def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]) -> Target:
@@ -187,7 +259,8 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     routine = njit(**options, **internal)
     kernel = njit(nogil=True, **options)
     cached = functools.partial(_cached_kernel, kernel, name)
-    return Target(name, real, np.uint64, device, routine, cached, *_views(device, real))
+    casts, block = views(device, real), _alone(device)
+    return Target(name, real, np.uint64, device, routine, cached, *casts, NUMPY, block)
 
 
 @functools.cache
@@ -220,3 +293,20 @@ def cpu(real: type[np.floating[Any]]) -> Target:
     Target
     """
     return _compiled(f"cpu-{real.__name__}", real, {"contract"})
+
+
+def cuda(real: type[np.floating[Any]]) -> Target:
+    """Target of the GPU, or of its simulator.
+
+    Parameters
+    ----------
+    real : type
+        ``numpy.float32`` or ``numpy.float64``.
+
+    Returns
+    -------
+    Target
+    """
+    from simnn.device import gpu
+
+    return gpu.target(real)

@@ -126,6 +126,7 @@ def bind(target: Target) -> Forest:
         pre-activations of an input are much shorter than their difference from those of its parent, mend those
         where they are much longer; whether any was.
     """
+    sqrt, isnan = target.operations.sqrt, target.operations.isnan
 
     @target.routine
     def unfold(order, parent, basis_gram, gram, distance, excess, overlap, relative):  # type: ignore[no-untyped-def]
@@ -151,7 +152,7 @@ def bind(target: Target) -> Forest:
             for i in range(step):
                 a = order[i]
                 if near >= 0:
-                    if np.isnan(relative[a]):
+                    if isnan(relative[a]):
                         # ... down its other branches, and in other trees, where nothing is close.
                         if parent[a] >= 0:
                             relative[a] = relative[parent[a]] + basis_gram[a, child]
@@ -173,7 +174,7 @@ def bind(target: Target) -> Forest:
         # |a - b|^2 = (|a| - |b|)^2 + 2 |a| |b| (1 - c), and |a| - |b| from |a|^2 - |b|^2.
         for i in range(gram.shape[0]):
             for j in range(gram.shape[0]):
-                a, b = np.sqrt(gram[i, i]), np.sqrt(gram[j, j])
+                a, b = sqrt(gram[i, i]), sqrt(gram[j, j])
                 longer = excess[i, j] / (a + b) if a + b > 0.0 else 0.0
                 value = (distance[i, j] - longer * longer) / (2.0 * a * b) if a * b > 0.0 else np.nan
                 out[i, j] = min(max(value, 0.0), 2.0) if value == value else value

@@ -216,7 +216,7 @@ def bind_differences(target: Target) -> Activations:
     real = target.real
     f = elementary.bind(target)
     f_tanh, exp, expm1, normal_cdf, sincos = f.tanh, f.exp, f.expm1, f.normal_cdf, f.sincos
-    logistic = _bind_logistic(target)
+    logistic, copysign = _bind_logistic(target), target.operations.copysign
     zero, one, two, half, quarter = real(0.0), real(1.0), real(2.0), real(0.5), real(0.25)
     erf_slope, root_half = real(2.0 / np.sqrt(np.pi)), real(np.sqrt(0.5))
     selu_scale, selu_product = real(SELU_SCALE), real(SELU_SCALE * SELU_ALPHA)
@@ -274,7 +274,7 @@ def bind_differences(target: Target) -> Activations:
     @target.device
     def selu(t, z, h, z0, h0):
         top = max(z, z0)
-        below = np.copysign(selu_product * exp(min(top, zero)) * expm1(-abs(t)), t)
+        below = copysign(selu_product * exp(min(top, zero)) * expm1(-abs(t)), t)
         same_side = selu_scale * t if min(z, z0) > zero else below
         return same_side if min(z, z0) > zero or top <= zero else h - h0
 
