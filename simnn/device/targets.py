@@ -295,7 +295,7 @@ def cpu(real: type[np.floating[Any]]) -> Target:
     return _compiled(f"cpu-{real.__name__}", real, {"contract"})
 
 
-def cuda(real: type[Any]) -> Target:
+def cuda(real: Any) -> Target:
     """Target of the GPU, or of its simulator.
 
     Parameters
