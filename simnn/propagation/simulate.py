@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from simnn.propagation.basis import Basis
+    from simnn.propagation.layers import Networks
     from simnn.propagation.observables import Grams
 
     Indices = NDArray[np.intp]
@@ -303,11 +304,24 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     """The compiled sampler for tasks of this sweep."""
     from simnn.device.targets import cpu
     from simnn.propagation import cpu as sampler
-    from simnn.propagation import kernels
+    from simnn.propagation import layers
 
-    sample = sampler.bind(cpu(_real(plan)))
+    sample, networks = sampler.bind(cpu(_real(plan))), _networks(plan, bases)
+    inputs, key = len(bases[0].order), _key(plan.run.seed)
+
+    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
+        scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1], stop)
+        results = layers.Results(*(getattr(batch, name) for name in layers.Results._fields))
+        sample(networks, key, cell, trial, results, *scratch)
+
+    return run
+
+
+def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
+    from simnn.propagation import kernels, layers
+
     forms = [kernels.form(network.activation) for network in plan.networks]
-    networks = sampler.Networks(
+    return layers.Networks(
         code=np.array([form.code for form in forms], np.int64),
         lines=np.array([[form.line, form.far, form.near] for form in forms], np.float64),
         sigma_w=_column(plan, "sigma_w", np.float64),
@@ -319,14 +333,6 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
         order=bases[0].order,
         tree=bases[0].tree,
     )
-    inputs, key = len(bases[0].order), _key(plan.run.seed)
-
-    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
-        scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1], stop)
-        results = sampler.Results(*(getattr(batch, name) for name in sampler.Results._fields))
-        sample(networks, key, cell, trial, results, *scratch)
-
-    return run
 
 
 def _dense(

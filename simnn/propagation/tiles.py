@@ -124,7 +124,7 @@ def _bind_activations(target: Target) -> tuple[Callable[..., Any], Callable[...,
 
 def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
     """Linear algebra over the units of one tile."""
-    real = target.real
+    real, (lane, lanes_of_block, _) = target.real, target.block
     zero = real(0.0)
 
     @target.device
@@ -156,7 +156,7 @@ def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
         for i in range(first, first + rows):
             # A view, since an index that might be negative makes the compiler scatter.
             tail = matrix[i, count:]
-            for j in range(tail.shape[0]):
+            for j in range(lane(), tail.shape[0], lanes_of_block()):
                 tail[j] = zero
 
     @target.routine
@@ -171,10 +171,10 @@ def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
         """``z_j += coefficient x_i`` for rows of a tile; ``fresh``: instead of what z holds."""
         c = real(coefficient)
         if fresh:
-            for k in range(count):
+            for k in range(lane(), count, lanes_of_block()):
                 z[j, k] = c * x[i, k]
         else:
-            for k in range(count):
+            for k in range(lane(), count, lanes_of_block()):
                 z[j, k] += c * x[i, k]
 
     @target.routine
