@@ -12,7 +12,7 @@ rule simulate:
     resources:
         mem_mb=2000,
         runtime=60,
-        gpu=lambda wildcards: int(PLAN.blocks[wildcards.study]["parameters"]["backend"] == "cuda"),
+        gpu=lambda wildcards: int(PLAN.blocks[wildcards.study]["parameters"]["backend"].startswith("cuda")),
     params:
         cell=lambda wildcards: PLAN.cells[wildcards.study][wildcards.cell].specification,
         sources=lambda wildcards: PLAN.sources(wildcards.study, "simulate"),

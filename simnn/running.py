@@ -67,6 +67,24 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Iterator[R]:
+    """Run tasks in slices of the largest size, one after the other: for a device that runs tasks side by side itself.
+
+    Parameters
+    ----------
+    tasks, most, run
+        As of `in_slices`.
+
+    Yields
+    ------
+    object
+        What ``run`` returned, slice by slice.
+    """
+    stop = np.zeros(1, np.int64)
+    for first in range(0, tasks, most):
+        yield run(first, min(first + most, tasks), stop)
+
+
 def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:
     """Run one long task on a thread of its own, so that Ctrl-C is heard at once.
 

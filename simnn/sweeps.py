@@ -5,10 +5,12 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from simnn.device.backends import Backend, on_cuda
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,8 +46,8 @@ class Run(Strict):
         Number of the first one; trial t is the same in every run.
     seed : int
         Key of all random numbers.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
+    backend : str
+        Where kernels run, see `simnn.device.backends.choose`.
     keep_trials : bool
         Whether the dataset has one entry for each trial instead of mean and standard error.
     """
@@ -53,7 +55,7 @@ class Run(Strict):
     trials: Annotated[Integer, Field(ge=1, le=2**32)] = 100
     first_trial: Annotated[Integer, Field(ge=0, le=2**32 - 1)] = 0
     seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
-    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    backend: Backend = "auto"
     keep_trials: bool = False
 
 
@@ -155,8 +157,6 @@ def run_of(model: type[Q], parameters: Mapping[str, Any], allowed: Sequence[str]
         if name not in allowed:
             raise ValueError(f"{name}: unknown parameter; allowed are {', '.join(allowed)}")
     run = checked(model, {name: value for name, value in parameters.items() if name in model.model_fields})
-    if run.backend == "cuda":
-        raise ValueError("backend: 'cuda' is not allowed: this version has no CUDA kernels; use 'auto' or 'cpu'")
     if run.first_trial + run.trials > 2**32:
         raise ValueError(f"trials: {run.trials!r} is not allowed: trials are numbered below 2^32")
     return run
@@ -218,6 +218,8 @@ def expand(experiment: type[E], run: type[Q], parameters: Mapping[str, Any]) -> 
         One line that names the parameter, its value and what is allowed.
     """
     how = run_of(run, parameters, (*experiment.model_fields, *run.model_fields))
+    if on_cuda(how.backend):
+        raise ValueError(f"backend: {how.backend!r} is not allowed: the model has no CUDA kernels: use 'cpu'")
     given = {name: value for name, value in parameters.items() if name in experiment.model_fields}
     swept = axes(experiment, given)
     fixed = checked(experiment, {name: value for name, value in given.items() if name not in swept})

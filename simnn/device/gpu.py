@@ -5,10 +5,12 @@ threads: slow, without a GPU, and what the tests use. A driver imports ``cuda`` 
 simulator replaces globals that are this module.
 """
 
+import contextlib
 import functools
 import importlib.metadata
+import importlib.util
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,12 @@ cuda: Any = numba.cuda
 SIMULATED = bool(getattr(_config, "ENABLE_CUDASIM", False))
 """Whether kernels run in the simulator."""
 
+SIMULATED_BYTES = 2**30
+"""What the simulator says is free."""
+
 INSTALL = "install simnn[cuda], on a machine with an NVIDIA driver"
+
+_SHARE = 0.8  # of the free memory that work may fill: the driver, and others, take some
 
 
 @dataclass(frozen=True)
@@ -48,20 +55,6 @@ class Device:
     memory: int
 
 
-def package() -> str | None:
-    """Package that compiles for the GPU.
-
-    Returns
-    -------
-    str or None
-        Its name and version; None if there is none.
-    """
-    try:
-        return f"numba-cuda {importlib.metadata.version('numba-cuda')}"
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def missing() -> str | None:
     """Why no kernel can run.
 
@@ -72,7 +65,7 @@ def missing() -> str | None:
     """
     if SIMULATED:
         return None
-    if package() is None:
+    if importlib.util.find_spec("numba_cuda") is None:
         return f"no package compiles for CUDA: {INSTALL}"
     try:
         if cuda.is_available() and len(cuda.gpus) > 0:
@@ -93,7 +86,7 @@ def devices() -> list[Device]:
     if missing() is not None:
         return []
     if SIMULATED:
-        return [Device(0, "simulator", (0, 0), 2**28)]
+        return [Device(0, "simulator", (0, 0), SIMULATED_BYTES)]
     found = []
     for index in range(len(cuda.gpus)):
         with cuda.gpus[index]:
@@ -101,6 +94,120 @@ def devices() -> list[Device]:
             name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
             found.append(Device(index, name, tuple(device.compute_capability), int(memory.free)))
     return found
+
+
+@contextlib.contextmanager
+def use(index: int) -> Iterator[None]:
+    """Make a device the current one.
+
+    Parameters
+    ----------
+    index : int
+        Its number.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    MemoryError
+        If the device runs out of memory, which others may fill while we work.
+    RuntimeError
+        If the driver fails in another way.
+    """
+    if SIMULATED:
+        yield
+        return
+    from numba.cuda.cudadrv.driver import CudaAPIError
+
+    try:
+        with cuda.gpus[index]:
+            yield
+    except CudaAPIError as error:
+        text = " ".join(str(error).split())
+        if "OUT_OF_MEMORY" in text:
+            raise MemoryError(f"the GPU ran out of memory, does another process fill it? ({text})") from None
+        raise RuntimeError(f"the GPU failed: {text}") from None
+
+
+def budget(each: int, fixed: int, advice: str) -> int:
+    """How many pieces of work fit into the memory that the current device has free.
+
+    Parameters
+    ----------
+    each : int
+        Bytes of a piece.
+    fixed : int
+        Bytes that are needed besides.
+    advice : str
+        What to do where there is no room for one.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for one.
+    """
+    free = SIMULATED_BYTES if SIMULATED else int(cuda.current_context().get_memory_info().free)
+    room = int(_SHARE * free) - fixed
+    if room < each:
+        needed = (fixed + each) / _SHARE
+        raise MemoryError(f"the GPU has {free / 2**30:.1f} GiB free, and {needed / 2**30:.1f} GiB are needed; {advice}")
+    return room // each
+
+
+def versions() -> list[str]:
+    """Packages, compiler and driver, as far as they are there.
+
+    Returns
+    -------
+    list of str
+        Names and versions.
+    """
+    parts = []
+    for name in ("numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvrtc"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            parts.append(f"{name} {importlib.metadata.version(name)}")
+    if not SIMULATED:
+        with contextlib.suppress(Exception):  # no driver
+            major, minor = cuda.cudadrv.driver.driver.get_version()
+            parts.append(f"driver for CUDA {major}.{minor}")
+    return parts
+
+
+def trial(index: int) -> str:
+    """Whether kernels load and run.
+
+    Parameters
+    ----------
+    index : int
+        Of a device.
+
+    Returns
+    -------
+    str
+        That they do, or what the driver says.
+    """
+    from simnn.device import philox
+
+    philox4x32, zero = philox.bind(target(np.float32)).philox4x32, np.uint32(0)
+
+    def known_answer(out: Any) -> None:
+        out[0] = philox4x32(zero, zero, zero, zero, zero, zero)[0]
+
+    try:
+        with use(index):
+            out = cuda.to_device(np.zeros(1, np.uint32))
+            cuda.jit(known_answer)[1, 1](out)
+            right = int(out.copy_to_host()[0]) == 0x6627E8D5
+    except Exception as error:  # whatever it is, the rest of the report is wanted
+        return f"kernels do not load: {' '.join(str(error).split())}"
+    return "kernels load" if right else "kernels load and are wrong"
 
 
 def _casts(device: Callable[..., Any], real: type) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -160,13 +267,13 @@ def target(real: type[np.floating[Any]]) -> Target:
     Returns
     -------
     Target
-        Everything is inlined into its kernel, so that kernels compile without a GPU, and registers hold what they can.
+        Everything is inlined into its kernel, so that registers hold what they can.
     """
-    # 32-bit words: their products are one instruction (mul.wide.u32), those of 64-bit lanes three.
-    device: Any = functools.partial(cuda.jit, device=True, inline="always")
+    # Functions are inlined by LLVM, as on the CPU: inlining before types are inferred takes ten times longer.
+    options = {} if SIMULATED else {"forceinline": True}
 
     def inlined(function: Callable[..., Any]) -> Any:
-        return device(function)
+        return cuda.jit(device=True, **options)(function)
 
     def kernel(function: Callable[..., Any]) -> Any:
         return cuda.jit(function)
@@ -175,7 +282,7 @@ def target(real: type[np.floating[Any]]) -> Target:
     return Target(
         f"cuda-{real.__name__}",
         real,
-        np.uint32,
+        np.uint32,  # products of 32-bit words are one instruction, those of 64-bit words three
         inlined,
         inlined,
         kernel,

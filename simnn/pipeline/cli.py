@@ -57,8 +57,25 @@ def info() -> None:
 
     click.echo(f"processor {provenance.processor()}")
     click.echo(f"threads {threads()} (NUMBA_NUM_THREADS)")
-    click.echo("gpu none: this version has no CUDA kernels")
+    for line in _gpus():
+        click.echo(line)
     click.echo(f"kernel cache {cache_folder()}")
+
+
+def _gpus() -> list[str]:
+    """What can be said of GPUs without failing: the package, the driver, the devices, whether a kernel runs."""
+    from simnn.device import gpu
+
+    lines = [f"cuda {', '.join(gpu.versions()) or 'no package: install simnn[cuda]'}"]
+    if missing := gpu.missing():
+        return [*lines, f"gpu none: {missing}"]
+    for device in gpu.devices():
+        major, minor = device.capability
+        lines.append(
+            f"gpu cuda:{device.index} {device.name}, compute capability {major}.{minor}, "
+            f"{device.memory / 2**30:.1f} GiB free, {gpu.trial(device.index)}"
+        )
+    return lines
 
 
 class _Models(click.Group):
@@ -92,7 +109,7 @@ def _simulate_callback(model: str) -> Callable[..., None]:
         dataset = importlib.import_module(f"simnn.{model}").simulate(**checked)
         parameters = json.loads(dataset.attrs["parameters"])
         job = {"study": "none", "model": model, "parameters": parameters}
-        dataset.attrs = provenance.attributes(dataset.attrs["title"], job)
+        dataset.attrs = provenance.attributes(dataset.attrs["title"], job, [dataset.attrs])
         store.write(dataset, output)
         click.echo(str(dataset))
 

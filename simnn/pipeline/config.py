@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from simnn.device.backends import Backend
+
 SCHEMA = pathlib.Path(__file__).parent / "config.schema.json"
 """JSON schema for editors, generated from the models below."""
 
@@ -127,8 +129,8 @@ class Block(_Strict):
         Axes that split the study into jobs, one for each combination of values.
     trials, seed : int
         Random repetitions for each point, and the key of all random numbers.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
+    backend : str
+        Where kernels run, see `simnn.device.backends.choose`.
     """
 
     study: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")] | None = None
@@ -137,7 +139,7 @@ class Block(_Strict):
     jobs: dict[str, _Axis] = {}
     trials: Annotated[_Integer, Field(ge=1, le=2**32)]
     seed: Annotated[_Integer, Field(ge=0, le=2**64 - 1)] = 0
-    backend: Literal["auto", "cpu", "cuda"] = "auto"
+    backend: Backend = "auto"
 
 
 class Config(_Strict):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -18,7 +18,9 @@ PACKAGES = ("numba", "llvmlite", "numpy", "scipy", "xarray", "netCDF4")
 """Packages whose versions are recorded."""
 
 
-def attributes(title: str, specification: Mapping[str, Any], wall_time: float | None = None) -> dict[str, Any]:
+def attributes(
+    title: str, specification: Mapping[str, Any], computed: Sequence[Mapping[str, Any]], wall_time: float | None = None
+) -> dict[str, Any]:
     """Attributes of a dataset.
 
     Parameters
@@ -27,6 +29,8 @@ def attributes(title: str, specification: Mapping[str, Any], wall_time: float | 
         What it holds.
     specification : mapping
         ``study``, ``module``, ``model`` and ``parameters`` of the job.
+    computed : sequence of mapping
+        Attributes of the datasets that it comes from, which may name a ``backend`` and a ``device``.
     wall_time : float, optional
         Seconds that it took.
 
@@ -51,8 +55,8 @@ def attributes(title: str, specification: Mapping[str, Any], wall_time: float | 
         "parameters_sha256": hashlib.sha256(dump(dict(specification)).encode()).hexdigest(),
         "seed": str(parameters["seed"]),
         "trials": parameters["trials"],
-        "backend": "cpu",
-        "device": processor(),
+        "backend": _joined(part.get("backend", "cpu") for part in computed),
+        "device": _joined(part.get("device", processor()) for part in computed),
         "kernels": digest("device", specification["model"], theory=False),
         "simnn_version": __version__,
         **{f"{name.lower()}_version": metadata.version(name) for name in PACKAGES},
@@ -63,6 +67,10 @@ def attributes(title: str, specification: Mapping[str, Any], wall_time: float | 
     if wall_time is not None and epoch is None:
         entries["wall_time_seconds"] = round(wall_time, 3)
     return entries
+
+
+def _joined(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(words)))
 
 
 def git_revision() -> str:

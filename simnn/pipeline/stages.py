@@ -39,7 +39,7 @@ def cell(specification: str, output: pathlib.Path) -> None:
     simulate = getattr(study, "simulate", None) or importlib.import_module(f"simnn.{job['model']}").simulate
     start = time.perf_counter()
     dataset = simulate(**job["parameters"])
-    dataset.attrs = provenance.attributes(study.TITLE, job, time.perf_counter() - start)
+    dataset.attrs = provenance.attributes(study.TITLE, job, [dataset.attrs], time.perf_counter() - start)
     store.write(dataset, output)
     _log.info("%s: %.1f s", output, time.perf_counter() - start)
 
@@ -68,7 +68,7 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
     import xarray as xr
 
     parts = []
-    wall_times: list[Any] = []
+    computed: list[Any] = []
     for job in cells.split(study, block):
         path = folder / f"{job.name}.nc"
         try:
@@ -77,7 +77,7 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
             _log.warning("%s; simulating it again", error)
             cell(job.specification, path)
             part = store.read(path)
-        wall_times.append(part.attrs.get("wall_time_seconds"))
+        computed.append(part.attrs)
         parts.append(part.drop_attrs(deep=False))
     with xr.set_options(use_new_combine_kwarg_defaults=True):  # type: ignore[no-untyped-call]
         joined = xr.combine_by_coords(parts, combine_attrs="identical") if len(parts) > 1 else parts[0]
@@ -92,8 +92,9 @@ def gather(study: str, block: Mapping[str, Any], folder: pathlib.Path, output: p
     joined = joined.isel(places)
     specification = {"study": study, **block}
     module = importlib.import_module(block["module"])
+    wall_times = [attributes.get("wall_time_seconds") for attributes in computed]
     wall_time = None if None in wall_times else sum(wall_times)
-    joined.attrs = provenance.attributes(module.TITLE, specification, wall_time)
+    joined.attrs = provenance.attributes(module.TITLE, specification, computed, wall_time)
     compared = module.compare(joined)
     store.write(compared.assign_attrs(joined.attrs), output)
 

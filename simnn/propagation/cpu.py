@@ -145,8 +145,9 @@ def bind(target: Target) -> Callable[..., Any]:
         ``trial[i]`` of network ``cell[i]``, and row i of the results; the last three are the `workspace`.
     """
     pairs, _ = normals.bind(target)
-    activate, difference, _, clear, clear_tail, _, _, add_gram, silent_units = tiles.bind(target)
-    place, feed = units.bind(target, activate, difference)
+    t = tiles.bind(target)
+    clear, clear_tail, add_gram, silent_units = t.clear, t.clear_tail, t.add_gram, t.silent_units
+    place, feed = units.bind(target, t.activate, t.difference)
     start, before, line_of, after, finish, turn, below = layers.bind(target)
     units_stream = philox.UNITS * philox.COLUMNS
 

@@ -12,6 +12,9 @@ from simnn.propagation.observables import DESCRIPTIONS, Grams, dimensions
 SLICE_BYTES = 2**24
 """Gram matrices of a slice of tasks, unless a single task has more: long against the overhead of its kernel call."""
 
+GPU_SLICE_BYTES = 2**26
+"""The same on a GPU, where a call is a hundred launches and more."""
+
 # A network, its basis, and its entries in the arrays of parameters.
 _NETWORK_BYTES = 2000
 # Moments at the end: counts, means and squared deviations, standard errors and what they are computed from.
@@ -40,7 +43,7 @@ def statistics(plan: Sweep, inputs: int) -> dict[str, tuple[int, ...]]:
     return {name: tuple(sizes[dim] for dim in dimensions(name, outputs)) for name in DESCRIPTIONS}
 
 
-def slice_tasks(plan: Sweep, inputs: int) -> int:
+def slice_tasks(plan: Sweep, inputs: int, size: int = SLICE_BYTES) -> int:
     """Most tasks (trials of a network) of one call of a kernel.
 
     Parameters
@@ -49,13 +52,15 @@ def slice_tasks(plan: Sweep, inputs: int) -> int:
         The validated sweep.
     inputs : int
         Number of inputs.
+    size : int
+        Bytes of a slice.
 
     Returns
     -------
     int
-        Such that their Gram matrices fit into `SLICE_BYTES`, but at least 1.
+        Such that their Gram matrices fit into a slice, but at least 1.
     """
-    return max(1, SLICE_BYTES // _task_bytes(plan, inputs))
+    return max(1, size // _task_bytes(plan, inputs))
 
 
 def _task_bytes(plan: Sweep, inputs: int) -> int:

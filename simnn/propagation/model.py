@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from simnn import sweeps
+from simnn.device.backends import on_cuda
 from simnn.propagation import activations
 from simnn.sweeps import Integer, Number, Strict
 
@@ -152,6 +153,8 @@ def sweep(parameters: Mapping[str, Any]) -> Sweep:
         One line that names the parameter, its value and what is allowed.
     """
     run = sweeps.run_of(Run, parameters, PARAMETERS)
+    if run.method == "dense" and on_cuda(run.backend):
+        raise ValueError(f"backend: {run.backend!r} is not allowed with method 'dense': should be 'auto' or 'cpu'")
     given = {name: value for name, value in parameters.items() if name in Network.model_fields}
     if given.get("widths") is not None:
         for name in ("width", "depth"):

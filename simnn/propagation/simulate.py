@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simnn import sweeps
 from simnn._startup import collector_paused
+from simnn.device import backends
 from simnn.propagation import memory, model
 from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Network, Sweep
 
@@ -62,11 +63,26 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     with collector_paused():
         import xarray  # noqa: F401 - needed at the end; imported here while the collector rests
     dense = plan.run.method == "dense"
-    with _one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext():
+    device = None if dense else backends.choose(plan.run.backend, _seconds(plan, count))
+    with (
+        _one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext(),
+        backends.use(device),
+    ):
         with collector_paused():
-            sampler = _dense(plan, patterns, weights) if dense else _conditional(plan, _bases(plan, patterns))
-        values = _collect(plan, count, sampler, progress)
-    return _dataset(plan, count, values)
+            if dense:
+                sampler = _dense(plan, patterns, weights)
+            else:
+                sampler = (_conditional if device is None else _on_gpu)(plan, _bases(plan, patterns))
+        values = _collect(plan, count, sampler, device is not None, progress)
+    return _dataset(plan, count, values, backends.attributes(device))
+
+
+def _seconds(plan: Sweep, inputs: int) -> float:
+    """What the host takes, roughly: 10 ns for each neuron, layer, input and output."""
+    from simnn.device.targets import threads
+
+    neurons = sum(sum(network.layers) for network in plan.networks) * plan.run.trials
+    return 1e-8 * neurons * inputs * plan.run.outputs / threads()
 
 
 @sweeps.in_order_given(_simulate)
@@ -135,8 +151,10 @@ def simulate(
         How layers are joined.
     normalization : None
         Normalisation before the activation.
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
+    backend : str
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (``method="conditional"`` only);
+        ``"auto"`` takes a GPU if there is one and the work is large enough. Random numbers are the same, results
+        differ by rounding.
     dtype : {"float32", "float64"}
         Precision of the units. Distances between inputs keep their digits however close two inputs come;
         overlaps of *gradients* within 1e-6 (float32) or 2e-15 (float64) of 1 are treated as 1.
@@ -317,6 +335,15 @@ def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
     return run
 
 
+def _on_gpu(plan: Sweep, bases: "list[Basis]") -> "Sampler":
+    """The same on the current GPU."""
+    from simnn.propagation import cuda
+
+    networks = _networks(plan, bases)
+    run: Sampler = cuda.Sampler(_real(plan), networks, plan.run.outputs, _key(plan.run.seed)).run
+    return run
+
+
 def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
     from simnn.propagation import kernels, layers
 
@@ -354,10 +381,10 @@ def _dense(
     return run
 
 
-def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Indices, Indices, Grams]]":
-    """Cells, trials and Gram matrices of all tasks, in order."""
+def _slices(plan: Sweep, inputs: int, sampler: "Sampler", alone: bool) -> "Iterator[tuple[Indices, Indices, Grams]]":
+    """Cells, trials and Gram matrices of all tasks, in order; each slice ``alone``, or on threads of the host."""
     from simnn.propagation.observables import Grams
-    from simnn.running import in_slices
+    from simnn.running import in_slices, one_by_one
 
     def run(first: int, last: int, stop: "Indices") -> "tuple[Indices, Indices, Grams]":
         task = np.arange(first, last)
@@ -366,7 +393,8 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler") -> "Iterator[tuple[Ind
         sampler(cell, trial + plan.run.first_trial, batch, stop)
         return cell, trial, batch
 
-    return in_slices(plan.size * plan.run.trials, memory.slice_tasks(plan, inputs), run)
+    tasks, size = plan.size * plan.run.trials, memory.GPU_SLICE_BYTES if alone else memory.SLICE_BYTES
+    return (one_by_one if alone else in_slices)(tasks, memory.slice_tasks(plan, inputs, size), run)
 
 
 def _patterns(network: Network) -> NDArray[np.float64]:
@@ -379,7 +407,9 @@ def _patterns(network: Network) -> NDArray[np.float64]:
     return np.array([[near, far], [near, -far]]) * float(np.sqrt(2.0 * network.input_length))
 
 
-def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None) -> dict[str, NDArray[np.float64]]:
+def _collect(
+    plan: Sweep, inputs: int, sampler: "Sampler", alone: bool, progress: bool | None
+) -> dict[str, NDArray[np.float64]]:
     """Statistics as (cells, trials, ...) arrays if trials are kept, else means and ``<name>_stderr``."""
     from simnn.device import moments
     from simnn.device.targets import cpu
@@ -395,7 +425,7 @@ def _collect(plan: Sweep, inputs: int, sampler: "Sampler", progress: bool | None
     count = np.zeros((cells, columns), np.int64)
     mean, deviation = np.zeros((cells, columns)), np.zeros((cells, columns))
     with track(cells * trials, "network", progress) as advance:
-        for cell, trial, grams in _slices(plan, inputs, sampler):
+        for cell, trial, grams in _slices(plan, inputs, sampler, alone):
             statistics = observe(grams, sigma_w[cell], sigma_b[cell], widths[cell], outputs)
             rows = np.concatenate([values.reshape(len(cell), -1) for values in statistics.values()], axis=1)
             if kept is not None:
@@ -424,7 +454,7 @@ def _split(
     }
 
 
-def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -> "xr.Dataset":
+def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]], where: dict[str, str]) -> "xr.Dataset":
     import xarray as xr
 
     from simnn.propagation.observables import DESCRIPTIONS, dimensions
@@ -463,7 +493,7 @@ def _dataset(plan: Sweep, inputs: int, values: dict[str, NDArray[np.float64]]) -
         "seed": str(plan.run.seed),
         "trials": plan.run.trials,
         "method": plan.run.method,
-        "backend": "cpu",
+        **where,
         "dtype": plan.run.dtype,
     }
     return dataset

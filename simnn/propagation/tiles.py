@@ -17,12 +17,17 @@ from simnn.propagation import kernels
 LANES = 64
 """Chains of partial sums of a tile; `dot` writes out the tree that adds them."""
 
+STEPS = TILE // LANES
+"""Products in each chain."""
+
 
 class Tiles(NamedTuple):
     """Routines of one target (see `bind`)."""
 
     activate: Callable[..., Any]
     difference: Callable[..., Any]
+    chain: Callable[..., Any]
+    fold: Callable[..., Any]
     dot: Callable[..., Any]
     clear: Callable[..., Any]
     clear_tail: Callable[..., Any]
@@ -39,7 +44,7 @@ def bind(target: Target) -> Tiles:
     Parameters
     ----------
     target : Target
-        A CPU target.
+        Where they run. Threads of a block share loops over units.
 
     Returns
     -------
@@ -131,9 +136,16 @@ def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
     def chain(a, i, b, j, k):
         """Sum of the products of units k, k + LANES, ..., in sequence."""
         partial = a[i, k] * b[j, k]
-        for step in range(1, TILE // LANES):
+        for step in range(1, STEPS):
             partial += a[i, step * LANES + k] * b[j, step * LANES + k]
         return partial
+
+    @target.device
+    def fold(lanes):
+        """Sum of 16 numbers."""
+        even = ((lanes[0] + lanes[8]) + (lanes[4] + lanes[12])) + ((lanes[2] + lanes[10]) + (lanes[6] + lanes[14]))
+        odd = ((lanes[1] + lanes[9]) + (lanes[5] + lanes[13])) + ((lanes[3] + lanes[11]) + (lanes[7] + lanes[15]))
+        return even + odd
 
     @target.device
     def dot(a, i, b, j, lanes):
@@ -146,9 +158,7 @@ def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
             lanes[k] = (chain(a, i, b, j, k) + chain(a, i, b, j, k + 32)) + (
                 chain(a, i, b, j, k + 16) + chain(a, i, b, j, k + 48)
             )
-        even = ((lanes[0] + lanes[8]) + (lanes[4] + lanes[12])) + ((lanes[2] + lanes[10]) + (lanes[6] + lanes[14]))
-        odd = ((lanes[1] + lanes[9]) + (lanes[5] + lanes[13])) + ((lanes[3] + lanes[11]) + (lanes[7] + lanes[15]))
-        return np.float64(even + odd)
+        return np.float64(fold(lanes))
 
     @target.routine
     def clear_tail(count, rows, first, matrix):
@@ -214,4 +224,4 @@ def _bind_algebra(target: Target) -> tuple[Callable[..., Any], ...]:
             total += silent[j]
         return total
 
-    return dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units
+    return chain, fold, dot, clear, clear_tail, combine, combine_factor, add_gram, silent_units

@@ -101,7 +101,8 @@ def bind(target: Target, activate: Callable[..., Any], difference: Callable[...,
     real = target.real
     zero, one = real(0.0), real(1.0)
     lane, lanes, _ = target.block
-    _, _, _, _, clear_tail, combine, combine_factor, _, _ = tiles.bind(target)
+    algebra = tiles.bind(target)
+    clear_tail, combine, combine_factor = algebra.clear_tail, algebra.combine, algebra.combine_factor
 
     @target.routine
     def place(count, draw, factor, line, x, first_x, tile):

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import types
 from typing import NamedTuple
 
 import numba
@@ -42,12 +43,16 @@ def assembler():
 
 def compiled(kernel, arguments, architecture):
     """Compile for arguments like these: what a launch with them would run."""
-    from numba import cuda
-
     if assembler() is None or importlib.util.find_spec("numba_cuda") is None:
         pytest.skip("needs simnn[test]: numba-cuda, and NVIDIA's compiler and assembler")
+    from numba import cuda
+    from numba.cuda import dispatcher
+
     signature = tuple(numba.typeof(value) for value in arguments)
-    text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=architecture)
+    # Device functions ask which GPU they are compiled for.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "get_current_device", lambda: types.SimpleNamespace(compute_capability=architecture))
+        text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=architecture)
     command = [assembler(), f"-arch=sm_{architecture[0]}{architecture[1]}", "-v", "-o", "/dev/null", "/dev/stdin"]
     run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
 

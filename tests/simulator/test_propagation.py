@@ -1,0 +1,88 @@
+"""The sampler of the GPU, run by the simulator, is that of the CPU: same normals, same sums, same steps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from simnn import propagation
+from simnn.device import gpu, targets
+from simnn.propagation import cpu, cuda, layers, model
+from simnn.propagation.observables import Grams
+from simnn.propagation.simulate import _bases, _key, _networks
+
+RNG = np.random.default_rng(0)
+CASES = {
+    "one input": ({"activation": "tanh", "sigma_w": 1.5, "sigma_b": 0.1, "width": 70, "depth": 3}, None, 1),
+    "two tiles": ({"activation": "relu", "sigma_w": 1.4, "width": 530, "depth": 2}, None, 1),
+    "close inputs": ({"activation": "erf", "sigma_w": 1.2, "width": 33, "depth": 2, "correlation": 1 - 1e-9}, None, 1),
+    "several activations": ({"activation": ["gelu", "tanh"], "sigma_w": 2.0, "width": 20, "depth": [1, 3]}, None, 1),
+    "far away": ({"activation": "gelu", "sigma_w": 1e9, "width": 20, "depth": 3}, None, 1),
+    "outputs": ({"activation": "silu", "sigma_w": 1.2, "sigma_b": 0.3, "width": 20, "depth": 2}, (3, 8), 3),
+}
+
+
+def sample(case, real, threads=None, in_shared=True, rows=None):
+    """Gram matrices of two trials of every network: by the CPU, or by the GPU with that many threads in a block."""
+    parameters, shape, outputs = CASES[case]
+    patterns = None if shape is None else np.random.default_rng(1).standard_normal(shape)
+    plan = model.sweep(parameters | {"outputs": outputs, "seed": 5, "dtype": real.__name__})
+    bases, cells = _bases(plan, patterns), len(plan.networks)
+    networks, key, stop = _networks(plan, bases), _key(5), np.zeros(1, np.int64)
+    cell, trial = np.repeat(np.arange(cells), 2), np.tile(np.arange(2), cells)
+    inputs = len(bases[0].order)
+    batch = Grams.empty(len(cell), plan.depth, inputs, outputs)
+    if threads is None:
+        scratch = cpu.workspace(real, inputs, outputs, plan.depth, stop)
+        results = layers.Results(*(getattr(batch, name) for name in layers.Results._fields))
+        cpu.bind(targets.cpu(real))(networks, key, cell, trial, results, *scratch)
+        return batch
+    sampler = cuda.Sampler(real, networks, outputs, key, threads)
+    sampler.in_shared = in_shared
+    for first in range(0, len(cell), rows or len(cell)):
+        part = slice(first, first + (rows or len(cell)))
+        piece = Grams(*(array[part] for array in vars(batch).values()))
+        sampler.run(cell[part], trial[part], piece, stop)
+        for name, array in vars(piece).items():
+            getattr(batch, name)[part] = array
+    return batch
+
+
+def assert_same(one, other, **tolerance):
+    for field in dataclasses.fields(one):
+        name = field.name
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), err_msg=name, **tolerance)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_sampler_is_that_of_the_cpu(case):
+    real, rtol = (np.float64, 1e-11) if case != "two tiles" else (np.float32, 2e-5)
+    simulated = sample(case, real, threads=8)
+    assert np.isfinite(simulated.preactivation[:, 0]).all()
+    assert_same(simulated, sample(case, real), rtol=rtol, atol=0.01 * rtol)
+
+
+def test_bits_depend_neither_on_the_size_of_blocks_nor_on_batches_nor_on_where_rows_are():
+    one = sample("outputs", np.float32, threads=8)
+    for other in ({"threads": 5}, {"threads": 8, "rows": 1}, {"threads": 8, "in_shared": False}):
+        assert_same(one, sample("outputs", np.float32, **other), rtol=0)
+
+
+def test_simulate_on_cuda_gives_the_numbers_of_the_cpu_and_says_where_it_ran():
+    parameters = {"sigma_w": [1.0, 2.0], "width": 12, "depth": 2, "trials": 3, "correlation": 0.5, "seed": 2}
+    on_gpu, on_cpu = (propagation.simulate(**parameters, backend=backend) for backend in ("cuda", "auto"))
+    assert (on_gpu.attrs["backend"], on_gpu.attrs["device"]) == ("cuda", "simulator")
+    assert on_cpu.attrs["backend"] == "cpu"
+    xr.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_the_device_cannot_hold_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(gpu, "SIMULATED_BYTES", 100)
+    with pytest.raises(MemoryError, match=r"the GPU has 0\.0 GiB free"):
+        propagation.simulate(width=10, depth=2, trials=1, backend="cuda")
+
+
+def test_a_gpu_that_is_not_there_is_one_clear_error():
+    with pytest.raises(ValueError, match="backend: 'cuda:2' is not allowed here: the last of 1 GPUs is 'cuda'"):
+        propagation.simulate(width=10, depth=2, trials=1, backend="cuda:2")
