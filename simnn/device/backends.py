@@ -4,19 +4,22 @@ import contextlib
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 WORTH_SECONDS = 30.0
 """What takes the host less than that is not worth a GPU: starting it and compiling for it takes 10 to 20 s."""
 
 
+_PATTERN = "^(auto|cpu|cuda(:[0-9]{1,3})?)$"
+
+
 def _known(backend: str) -> str:
-    if re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", backend) is None:
+    if re.fullmatch(_PATTERN, backend) is None:
         raise ValueError("'auto', 'cpu', 'cuda', or 'cuda:0', 'cuda:1', ... for one of several GPUs")
     return backend
 
 
-Backend = Annotated[str, AfterValidator(_known)]
+Backend = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "pattern": _PATTERN})]
 """A parameter: ``"auto"``, ``"cpu"``, ``"cuda"``, or ``"cuda:1"`` for the second GPU."""
 
 

@@ -94,8 +94,8 @@ def test_the_committed_schema_is_that_of_the_models():
             ("coin.seed", "equal to 18446744073709551615"),
         ),
         (
-            "studies: {coin: {study: tests.pipeline.coin, trials: 3, backend: cuda}}",
-            ("coin", "backend", "'cuda'", "'cpu'"),
+            "studies: {coin: {study: tests.pipeline.coin, trials: 3, backend: 'cuda:x'}}",
+            ("coin", "backend", "'cuda:x'", "'cpu'"),
         ),
         ("studies: {phase_diagram: {trials: 3, model: {sigma_w: 1}, jobs: {sigma_w: [1]}}}", ("sigma_w", "two of")),
         ("studies: {phase_diagram: {trials: 3, trials: 4}}", ("'trials'", "twice")),

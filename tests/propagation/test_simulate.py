@@ -14,7 +14,7 @@ from scipy import special, stats
 
 from simnn import propagation, running
 from simnn.device import targets
-from simnn.propagation import basis, cpu, kernels, observables
+from simnn.propagation import basis, cpu, kernels, layers, observables
 from tests.naive import network as naive
 
 ONE = np.ones((1, 1))
@@ -345,14 +345,14 @@ def test_different_seeds_give_different_networks():
 def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
     form, tree = kernels.form(activation), basis.Basis.of_pair(1.0, 0.4)
     widths = (9, 5)
-    networks = cpu.Networks(
+    networks = layers.Networks(
         np.array([form.code]), np.array([[form.line, form.far, form.near]]), np.array([1.5]), np.array([0.2]),
         np.array([widths]), np.array([2]), tree.gram[None], tree.parent[None], tree.order, tree.tree,
     )  # fmt: skip
 
     def run(target):
         out = observables.Grams.empty(1, 2, 2, 2)
-        results = cpu.Results(*(getattr(out, name) for name in cpu.Results._fields))
+        results = layers.Results(*(getattr(out, name) for name in layers.Results._fields))
         key, cell, trial = np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3])
         cpu.bind(target)(networks, key, cell, trial, results, *cpu.workspace(real, 2, 2, 2, np.zeros(1, np.int64)))
         return results
