@@ -29,6 +29,9 @@ class Source(NamedTuple):
         Weights of an odor and of noise in a copy, float32; 1 and 0 for the odor itself.
     column : int
         Of the noise in the stream `simnn.device.philox.ODORS`.
+    ceiling, half, gain : float
+        Of divisive normalisation, after the copy: rates R, those below zero set to zero, become ``ceiling R^1.5 /
+        (R^1.5 + half + (gain total)^1.5)``, float32; a ceiling of 0 leaves odors as they are.
     """
 
     given: Any
@@ -40,6 +43,9 @@ class Source(NamedTuple):
     keep: Any
     add: Any
     column: Any
+    ceiling: Any
+    half: Any
+    gain: Any
 
 
 class Kernels(NamedTuple):
@@ -177,6 +183,25 @@ def bind(target: Target) -> Kernels:
                 row[t] = zero
 
     @target.routine
+    def normalise(source, x, total):
+        glomeruli = source.mean.shape[0]
+        for t in range(LANES):
+            total[t] = zero
+        for n in range(glomeruli):
+            row = x[n]
+            for t in range(LANES):
+                row[t] = max(row[t], zero)
+                total[t] += row[t]
+        for t in range(LANES):
+            suppression = source.gain * total[t]
+            total[t] = source.half + suppression * np.sqrt(suppression)
+        for n in range(glomeruli):
+            row = x[n]
+            for t in range(LANES):
+                driven = row[t] * np.sqrt(row[t])
+                row[t] = source.ceiling * driven / (driven + total[t])
+
+    @target.routine
     def draw_tile(source, begin, lanes, trial, key, space):
         x, glomeruli = space.tile, source.mean.shape[0]
         group = begin // LANES
@@ -195,6 +220,8 @@ def bind(target: Target) -> Kernels:
                 lost, strength = (one - source.keep) * source.mean[n], source.add * source.deviation[n]
                 for t in range(LANES):
                     row[t] = lost + source.keep * row[t] + strength * noise[t]
+        if source.ceiling != zero:
+            normalise(source, x, space.lane[0])
 
     @target.kernel
     def encode_drawn(source, trial, key, wires, rule, first, last, space, codes):

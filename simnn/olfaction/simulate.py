@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn import sampling, sweeps
-from simnn.olfaction import codes, model
+from simnn.olfaction import codes, model, receptors
 from simnn.olfaction.model import Experiment, Sweep
 from simnn.olfaction.statistics import Gram
 from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from simnn.olfaction.cpu import Source
 
     Array = NDArray[np.float64]
+
+_FASTEST = 1e6
+"""Rates in spikes/s beyond which a power of them could leave single precision."""
 
 _CHUNK = 4096
 """Odors that are coded before their codes are counted: whole tiles."""
@@ -40,6 +43,8 @@ _LONG_NAMES = {
     "input_correlation": "correlation of an odor and its partner",
     "noise": "1 - correlation of a noisy copy with its odor",
     "convention": "variance of noisy copies",
+    "normalization": "what projection neurons make of rates of receptor neurons",
+    "input_gain": "strength of lateral inhibition among projection neurons",
     "trial": "wiring and set of odors",
 }
 
@@ -111,6 +116,8 @@ def simulate(
     input_correlation: ArrayLike = 0.5,
     noise: ArrayLike = 0.05,
     convention: str | Sequence[str] = "normalised",
+    normalization: str | Sequence[str] = "none",
+    input_gain: ArrayLike = receptors.INPUT_GAIN,
     responses: ArrayLike | None = None,
     connections: Any = None,
     frequencies: ArrayLike | None = None,
@@ -139,7 +146,8 @@ def simulate(
     sparsening : {"cell", "global", "winners"} or sequence of them
         A cell is active where its drive exceeds its own threshold; where it exceeds one that all cells share; or if it
         is among the ``round(f M)`` cells with the largest drives to the odor. Thresholds are those of all Gaussian
-        odors, or of the given odors of the trial.
+        odors, or of the given odors of the trial,
+        normalised if they are.
     coding_level : float or sequence of float
         Fraction f of active cells, inside (0, 1).
     odors : int or sequence of int
@@ -153,10 +161,17 @@ def simulate(
         `simnn.olfaction.theory.input_noise`.
     convention : {"normalised", "additive"} or sequence of them
         Whether a copy has the variance of odors, ``(1 - DeltaS) x + ...``, or that of the noise on top.
+    normalization : {"none", "divisive"} or sequence of them
+        What Kenyon cells listen to: the odors; or projection neurons with the lateral inhibition of
+        `projection_neurons`, for which ``responses``, needed then, are absolute rates of receptor neurons in spikes/s,
+        0 to 1e6. Partners and noisy copies are rates too: what noise takes below zero is set to zero, and so reaches
+        cells with somewhat less noise than asked for.
+    input_gain : float or sequence of float
+        Strength m of that inhibition, >= 0; of no account without normalization.
     responses : (n, N) array, optional
         Odors to draw from without replacement, one in each row, instead of Gaussian ones, for instance rates of
-        `projection_neurons`; ``glomeruli`` and ``channel_correlation`` are then left out, and ``odors`` is by default
-        all. Noise is normal then too, with the variance of each channel.
+        receptor neurons with ``normalization="divisive"``; ``glomeruli`` and ``channel_correlation`` are then left out,
+        and ``odors`` is by default all. Noise is normal then too, with the variance of each channel.
     connections : (M, N) array, optional
         Weights, one cell in each row, instead of random ones: a connectome, or one of `simnn.olfaction.nulls`;
         ``glomeruli``, ``kenyon_cells``, ``claws``, ``replacement`` and ``weights`` are then left out.
@@ -283,7 +298,11 @@ def _source(
         cpu.bound().choose(trial, len(responses), False, stream, key, scratch, place, order[np.newaxis])
     one, zero = np.float32(1.0), np.float32(0.0)
     parts = np.float32(math.sqrt(1.0 - common)), np.float32(math.sqrt(common))
-    return cpu.Source(given, order, *parts, mean, deviation, one, zero, 0)
+    ceiling, gain = zero, np.float32(experiment.input_gain / receptors.TOTAL)
+    if experiment.normalization == "divisive":
+        ceiling = np.float32(receptors.MAXIMUM)
+    half = np.float32(receptors.HALF**receptors.EXPONENT)
+    return cpu.Source(given, order, *parts, mean, deviation, one, zero, 0, ceiling, half, gain)
 
 
 def _copies(source: "Source", keep: float, add: float, column: int) -> "Source":
@@ -307,14 +326,21 @@ def _wiring(experiment: Experiment, data: _Data, trial: int, seed: int) -> Wirin
     )
 
 
-def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "NDArray[np.float32] | None":
+def _thresholds(
+    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64]
+) -> "NDArray[np.float32] | None":
+    from simnn.olfaction import cpu, kernels
+
     level, sparsening = experiment.coding_level, experiment.sparsening
     if sparsening == "winners":
         return None
     if len(source.given) == 0:
         correlation = experiment.channel_correlation
         return codes.gaussian_thresholds(wiring, level, sparsening=sparsening, channel_correlation=correlation)
-    chosen: NDArray[np.float32] = codes.thresholds(source.given[source.order], wiring, level, sparsening=sparsening)
+    odors = np.empty((experiment.odors, wiring.glomeruli), np.float32)
+    space = kernels.space(wiring.glomeruli, 1, False)
+    cpu.bound().draw(source, trial, key, 0, len(odors), space, odors)
+    chosen: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
     return chosen
 
 
@@ -324,7 +350,7 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
 
     k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
-    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source))
+    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
@@ -441,7 +467,20 @@ def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
     data = _take_data(parameters)
     plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
     available = None if data.responses is None else len(data.responses)
-    return model.sweep(plain, available, data.wiring is not None), data
+    plan = model.sweep(plain, available, data.wiring is not None)
+    if data.responses is not None and any(e.normalization != "none" for e in plan.experiments):
+        _check_rates(data.responses)
+    return plan, data
+
+
+def _check_rates(responses: "NDArray[np.float32]") -> None:
+    wrong = (responses < 0.0) | (responses > _FASTEST)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"responses: {responses[row, column]:g} at [{row}, {column}] is not allowed with normalization 'divisive': "
+            f"should be rates of receptor neurons, 0 to {_FASTEST:g} spikes/s"
+        )
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------

@@ -240,10 +240,13 @@ MEASURED = {
 @pytest.mark.parametrize("layer", MEASURED)
 def test_measured_odors_have_the_published_dimensions(measured, layer):
     rates = olfaction.load_odors(measured(HALLEM_CARLSON), negative="clip").rate.values
-    if layer == "projection neurons":
-        rates = np.asarray(olfaction.projection_neurons(rates))
     ds = olfaction.simulate(
-        responses=rates, coding_level=0.05, sparsening=["cell", "global", "winners"], pairs=110, trials=20
+        responses=rates,
+        normalization="divisive" if layer == "projection neurons" else "none",
+        coding_level=0.05,
+        sparsening=["cell", "global", "winners"],
+        pairs=110,
+        trials=20,
     )
     dimensions, deviations = map(np.array, MEASURED[layer])
     # Two means over 20 wirings each.
@@ -286,6 +289,61 @@ def test_given_connections_and_frequencies():
     assert skewed < 0.8 * even
 
 
+@pytest.mark.parametrize("sparsening", ["cell", "global", "winners"])
+@pytest.mark.parametrize(("convention", "gain"), [("normalised", 10.63), ("additive", 0.0)])
+def test_normalised_circuits_are_what_the_chain_of_layers_gives(sparsening, convention, gain):
+    rates = np.random.default_rng(21).gamma(1.5, 30.0, (150, 24)).astype(np.float32)
+    given = {"kenyon_cells": 130, "claws": 5, "weights": "cortical"}
+    level, rho, noise, run = 0.1, 0.6, 0.2, {"trial": 3, "seed": 5}
+    ds = olfaction.simulate(
+        responses=rates, odors=140, **given, normalization="divisive", input_gain=gain, sparsening=sparsening,
+        coding_level=level, input_correlation=rho, noise=noise, convention=convention, trials=1, first_trial=3, seed=5,
+    )  # fmt: skip
+    module = sys.modules["simnn.olfaction.simulate"]
+    experiment = model.Experiment(glomeruli=24, odors=140, claws=5)
+    order = module._source(experiment, rates, 3, np.array([5, 0], np.uint64)).order
+    assert sorted(set(order)) == sorted(order)
+    everything = rates.astype(float)
+    eta = [olfaction.draw_odors(glomeruli=24, odors=140, keep=0.0, add=1.0, column=column, **run) for column in (1, 2)]
+    kept = 1.0 - noise if convention == "normalised" else 1.0
+    how = [(rho, math.sqrt(1.0 - rho**2)), (kept, theory.noise_amplitude(noise, convention))]
+    mean, deviation = everything.mean(axis=0), everything.std(axis=0)
+    receptors = [everything[order]]
+    receptors += [
+        mean + keep * (receptors[0] - mean) + add * deviation * n for (keep, add), n in zip(how, eta, strict=True)
+    ]
+    wires = olfaction.draw_wiring(glomeruli=24, **given, **run).sparse().toarray()
+    drives, *others = (naive.projection_neurons(layer, gain) @ wires.T for layer in receptors)
+    code, partner, noisy = (c.astype(float) for c in naive.given_codes(drives, others, level, sparsening))
+    assert (receptors[2] < 0.0).mean() > 0.01
+    expected = {
+        "raw_dimension": statistics.raw_dimension(code),
+        "output_correlation": naive.correlation(code, partner),
+        "cluster_noise": 1.0 - naive.correlation(code, noisy),
+        "activity": code.mean(),
+        "odor_activity_deviation": code.mean(axis=1).std(),
+        "readout_error": naive.wrong_answers(code, noisy, labels_of(140, 3, 5), level),
+    }
+    for name, value in expected.items():
+        assert float(ds[name]) == pytest.approx(value, rel=1e-10), name
+
+
+def test_normalization_inside_is_that_of_projection_neurons():
+    rates = np.random.default_rng(22).gamma(1.5, 30.0, (60, 24)).round()
+    call = {"kenyon_cells": 200, "claws": 5, "sparsening": ["cell", "global", "winners"], "trials": 3}
+    names = ["raw_dimension", "activity", "silent_odor_fraction", "population_sparseness"]
+    for gain in (0.0, 10.63, 40.0):
+        before = np.asarray(olfaction.projection_neurons(rates, input_gain=gain))
+        inside = olfaction.simulate(responses=rates, normalization="divisive", input_gain=gain, **call)
+        outside = olfaction.simulate(responses=before, **call)
+        for name in names:
+            np.testing.assert_allclose(inside[name], outside[name], rtol=1e-3, err_msg=name)
+    both = olfaction.simulate(responses=rates, normalization=["none", "divisive"], **call)
+    identical(both.sel(normalization="none"), olfaction.simulate(responses=rates, **call))
+    assert np.all(both.raw_dimension.sel(normalization="divisive", sparsening=["cell", "global"]) >
+                  both.raw_dimension.sel(normalization="none", sparsening=["cell", "global"]))  # fmt: skip
+
+
 # --- independence of how it is run --------------------------------------------------------------------------------
 
 CALLS = {
@@ -297,6 +355,14 @@ CALLS = {
         "claws": [2, 5],
         "sparsening": ["cell", "winners"],
         "odors": 30,
+    },
+    "normalised": {
+        "responses": np.random.default_rng(9).gamma(2.0, 20.0, (300, 12)).round(),
+        "normalization": ["none", "divisive"],
+        "input_gain": [0.0, 10.63],
+        "kenyon_cells": 80,
+        "claws": 4,
+        "odors": 290,
     },
 }
 
@@ -347,7 +413,7 @@ def test_datasets_describe_themselves(name):
     parameters = json.loads(ds.attrs["parameters"])
     assert parameters["coding_level"] == 0.1
     assert parameters["pairs"] == 1000
-    assert ("responses" in parameters) is (name == "given")
+    assert ("responses" in parameters) is (name in ("given", "normalised"))
     swept = [key for key, value in CALLS[name].items() if isinstance(value, list)]
     assert list(ds.dimension.dims) == swept
     assert all(f"{variable}_stderr" in ds for variable in ds.data_vars if not variable.endswith("_stderr"))
@@ -379,6 +445,17 @@ EYE = np.eye(3)
         ({"input_correlation": 1.5}, "input_correlation: 1.5 is not allowed"),
         ({"noise": -0.1}, "noise: -0.1 is not allowed"),
         ({"noise": 1.0, "convention": "additive"}, "noise: 1.0 is not allowed with convention 'additive'"),
+        ({"normalization": "top"}, "normalization: 'top' is not allowed: should be 'none' or 'divisive'"),
+        ({"normalization": "divisive"}, "normalization: 'divisive' is not allowed without responses: Gaussian odors"),
+        ({"input_gain": -1.0}, "input_gain: -1.0 is not allowed: should be greater than or equal to 0"),
+        (
+            {"normalization": ["none", "divisive"], "responses": np.eye(5) - 0.5, "claws": 2},
+            r"responses: -0.5 at \[0, 1\] is not allowed with normalization 'divisive': should be rates of receptor",
+        ),
+        (
+            {"normalization": "divisive", "responses": 1e7 * np.eye(5), "claws": 2},
+            r"responses: 1e\+07 at \[0, 0\] is not allowed with normalization 'divisive'",
+        ),
         ({"responses": EYE, "glomeruli": 3}, "glomeruli: not allowed with responses"),
         ({"responses": np.eye(5), "claws": 2, "odors": 6}, "odors: 6 is not allowed: 5 are given"),
         ({"responses": EYE[0]}, r"responses: shape \(3,\) is not allowed"),
@@ -428,6 +505,11 @@ print(peak() - before)
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     # Packed codes take 51 MB; truth values would take 400.
     assert int(run.stdout) < 100_000
+
+
+def test_nothing_has_a_name():
+    none = {"normalization": "none", "inhibition": "none"}
+    assert model.validate(dict.fromkeys(none)) == none
 
 
 def test_validation_gives_every_value_its_type():
