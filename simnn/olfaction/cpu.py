@@ -61,6 +61,7 @@ class Kernels(NamedTuple):
     histogram: Callable[..., Any]
     learn: Callable[..., Any]
     wrong: Callable[..., Any]
+    misread: Callable[..., Any]
     count: Callable[..., Any]
     shared: Callable[..., Any]
     overlaps: Callable[..., Any]
@@ -106,6 +107,8 @@ def bind(target: Target) -> Kernels:
         over odors of labels times codes, and of codes.
         ``wrong(codes, label, weight, offset, bias)``: number of odors to which ``sum_i (weight_i + offset) code_i +
         bias`` gives another sign than the label, a zero half.
+        ``misread(codes, label, weight, bias, rounding)``: the same for ``sum_i weight_i code_i + bias`` of real
+        weights, where a field of at most ``rounding`` is zero.
         ``count(codes, active, total)``: active cells of each odor, added to the active odors of each cell.
         ``shared(codes, other)``: number of cells that are active in both of two codes, summed over rows.
         ``overlaps(codes, other, out)``: number of cells that are active in both, for each pair of rows.
@@ -335,6 +338,19 @@ def bind(target: Target) -> Kernels:
         return errors
 
     @target.kernel
+    def misread(codes, label, weight, bias, rounding):
+        errors = 0.0
+        for p in range(codes.shape[0]):
+            field = bias
+            for w in range(codes.shape[1]):
+                packed, weights = codes[p, w], weight[64 * w : 64 * w + 64]
+                for b in range(64):
+                    field += weights[b] * np.float64((packed >> np.uint64(b)) & bit)
+            field *= np.float64(label[p])
+            errors += 0.5 if abs(field) <= rounding else (1.0 if field < 0.0 else 0.0)
+        return errors
+
+    @target.kernel
     def count(codes, active, total):
         for p in range(codes.shape[0]):
             cells = np.int64(0)
@@ -391,6 +407,7 @@ def bind(target: Target) -> Kernels:
         histogram,
         learn,
         wrong,
+        misread,
         count,
         shared,
         overlaps,

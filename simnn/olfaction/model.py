@@ -47,6 +47,8 @@ class Experiment(Strict):
         What projection neurons make of given odors, which are then rates of receptor neurons.
     input_gain : float
         Strength m of the lateral inhibition among projection neurons.
+    readout : {"hebbian", "max_margin"}
+        How a readout learns the odors: by adding up codes times labels, or with the largest margin.
     """
 
     glomeruli: Annotated[Integer, Field(ge=1, le=2**20)] = 50
@@ -64,6 +66,7 @@ class Experiment(Strict):
     convention: Literal["normalised", "additive"] = "normalised"
     normalization: Annotated[Literal["none", "divisive"], _NONE] = "none"
     input_gain: Annotated[Number, Field(ge=0.0, le=1e6)] = 10.63
+    readout: Literal["hebbian", "max_margin"] = "hebbian"
 
 
 class Run(sweeps.Run):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn import sampling, sweeps
-from simnn.olfaction import codes, model, receptors
+from simnn.olfaction import codes, model, readout, receptors
 from simnn.olfaction.model import Experiment, Sweep
 from simnn.olfaction.statistics import Gram
 from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
@@ -45,6 +45,7 @@ _LONG_NAMES = {
     "convention": "variance of noisy copies",
     "normalization": "what projection neurons make of rates of receptor neurons",
     "input_gain": "strength of lateral inhibition among projection neurons",
+    "readout": "how a readout learns the labels of odors",
     "trial": "wiring and set of odors",
 }
 
@@ -53,7 +54,7 @@ _COLUMNS = {
     "raw_dimension": "participation ratio of the codes of these odors",
     "output_correlation": "correlation of the codes of an odor and its partner",
     "cluster_noise": "1 - correlation of the codes of an odor and its noisy copy",
-    "readout_error": "fraction of noisy copies that a Hebbian readout of all odors gets wrong",
+    "readout_error": "fraction of noisy copies that a readout of all odors gets wrong",
     "activity": "fraction of active cells, reached",
     "odor_activity_deviation": "standard deviation over odors of the fraction of active cells",
     "cell_activity_deviation": "standard deviation over cells of the fraction of odors they respond to",
@@ -62,6 +63,8 @@ _COLUMNS = {
     "population_sparseness": "sparseness over cells, mean over odors that are not silent",
     "lifetime_sparseness": "sparseness over odors, mean over cells that are not silent",
 }
+
+_STATISTICS = len(_COLUMNS) + len(readout.COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -88,16 +91,17 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(plan)
+    columns = _columns(plan)
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
         experiment, run = plan.experiments[point], plan.run
         rows = [_trial(experiment, data, run.pairs, run.seed, trial, stop) for trial in range(first, first + count)]
-        return np.reshape(rows, (count, len(_COLUMNS)))
+        return np.reshape(rows, (count, _STATISTICS))[:, : len(columns)]
 
-    values = sampling.collect(len(plan.experiments), plan.run, _COLUMNS, sample, "wiring", progress)
+    values = sampling.collect(len(plan.experiments), plan.run, columns, sample, "wiring", progress)
     fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
     title = "Sparse codes of random expansions"
-    return sampling.dataset(title, plan.axes, plan.run, _COLUMNS, values, _LONG_NAMES, fixed | _digests(data))
+    return sampling.dataset(title, plan.axes, plan.run, columns, values, _LONG_NAMES, fixed | _digests(data))
 
 
 @sweeps.in_order_given(_simulate)
@@ -118,6 +122,7 @@ def simulate(
     convention: str | Sequence[str] = "normalised",
     normalization: str | Sequence[str] = "none",
     input_gain: ArrayLike = receptors.INPUT_GAIN,
+    readout: str | Sequence[str] = "hebbian",
     responses: ArrayLike | None = None,
     connections: Any = None,
     frequencies: ArrayLike | None = None,
@@ -168,6 +173,10 @@ def simulate(
         cells with somewhat less noise than asked for.
     input_gain : float or sequence of float
         Strength m of that inhibition, >= 0; of no account without normalization.
+    readout : {"hebbian", "max_margin"} or sequence of them
+        How a readout learns random labels of all odors of the trial, to be tested on their copies: from the sum of
+        codes, less the coding level, times labels; or as the hyperplane, with a free threshold, that separates the
+        codes by the largest margin, certified as in `simnn.capacity.margin`. The labels are the same.
     responses : (n, N) array, optional
         Odors to draw from without replacement, one in each row, instead of Gaussian ones, for instance rates of
         receptor neurons with ``normalization="divisive"``; ``glomeruli`` and ``channel_correlation`` are then left out,
@@ -199,22 +208,34 @@ def simulate(
         ``<name>_stderr`` unless trials are kept: ``dimension``, the estimate over pairs of odors without bias
         (`simnn.olfaction.statistics.pair_dimension`), and ``raw_dimension``, the participation ratio of these odors;
         ``output_correlation`` and ``cluster_noise``, from covariances summed over cells; ``readout_error`` of the
-        Hebbian readout that learnt all odors with random labels and sees their copies, a field of zero being half an
-        error; ``activity``, the coding level that is reached, and its standard deviations over odors and over cells;
+        readout that learnt all odors with random labels and sees their copies, a field of zero being half an error;
+        ``activity``, the coding level that is reached, and its standard deviations over odors and over cells;
         ``silent_fraction`` of the cells and ``silent_odor_fraction``; ``population_sparseness`` and
         ``lifetime_sparseness``.
+
+        If a point asks for ``readout="max_margin"``, and NaN at all others: ``separable_fraction`` of the trials in
+        which the codes of all P odors are linearly separable by these labels. ``margin`` kappa, their largest one over
+        ``sqrt(a (1 - a))`` with the activity a of the trial, the standard deviation of a cell: codes of cells that are
+        independent of each other have that of `simnn.capacity.theory.gardner_margin` at load P / M. ``capacity``, the
+        largest number of odors, in the order of the trial, whose codes are separable, P if all are: where
+        ``separable_fraction`` is not 0, P cuts sequences off, and the mean is a lower bound. ``undecided_fraction`` of
+        trials for which one of these could not be certified; what is not known is NaN and left out of means. There is
+        no such readout where the codes are not separable: ``margin`` and ``readout_error`` are then NaN, and means are
+        over the other trials, an easier choice. Labels of one class only, likely for a few odors, have no margin.
 
     Raises
     ------
     ValueError
         If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
     MemoryError
-        If the packed codes of one set of odors for each thread do not fit into this machine's memory.
+        If the packed codes of one set of odors for each thread, or what is needed to separate them by the largest
+        margin, do not fit into this machine's memory.
 
     Notes
     -----
     Results do not depend on the number of threads, nor on how a run is cut into pieces. Odors are drawn and coded tile
-    by tile; what is kept of a trial is its packed codes, ``P M / 8`` bytes.
+    by tile; what is kept of a trial is its packed codes, ``P M / 8`` bytes. Only ``readout="max_margin"`` makes a
+    matrix of odors and cells, and takes a time that grows as ``P M min(P, M)``.
 
     References
     ----------
@@ -345,7 +366,7 @@ def _thresholds(
 
 
 def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
+    """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
     from simnn.olfaction import cpu, kernels
 
     k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
@@ -368,9 +389,10 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
 
     chunks = [(first, min(first + _CHUNK, p)) for first in range(0, p, _CHUNK)]
     both, both_copies, errors = 0, 0, 0.0
+    unwanted = np.full(_STATISTICS, np.nan)
     for first, last in chunks:
         if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
+            return unwanted
         mine = code(source, first, last, packed[first:last])
         k.learn(mine, first, trial, key, label[first:last], weight, total)
         partner = code(partners, first, last, other)
@@ -378,13 +400,19 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
         k.count(partner, other_active, other_total)
     level, labels = experiment.coding_level, int(label.sum(dtype=np.int64))
     bias = level * (level * labels * m - float(weight.sum()))
+    best = readout.learn(packed, label, m, stop) if experiment.readout == "max_margin" else None
+    if best is not None and math.isnan(best.threshold):
+        errors = math.nan
     for first, last in chunks:
         if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
+            return unwanted
         copy = code(noisy, first, last, other)
         both_copies += k.shared(packed[first:last], copy)
         k.count(copy, other_active, copy_total)
-        errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+        if best is None:
+            errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+        else:
+            errors += k.misread(copy, label[first:last], best.weights, best.threshold, readout.ROUNDING * math.sqrt(m))
     k.count(packed, active, np.zeros_like(total))
     compared = packed[: min(pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
@@ -405,6 +433,7 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
             np.mean(by_odor == 0.0),
             _sparseness(by_odor, m),
             _sparseness(by_cell, p),
+            *(4 * [math.nan] if best is None else best.statistics(float(by_cell.mean()))),
         ]
     )
 
@@ -493,13 +522,21 @@ def _check_memory(plan: Sweep) -> None:
         e.kenyon_cells * ((e.odors + _CHUNK) / 8 + 512 + 32 * (e.claws or e.glomeruli)) + 17 * e.odors
         for e in plan.experiments
     )
-    needed += 8 * len(_COLUMNS) * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
+    needed += 8 * len(_columns(plan)) * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise MemoryError(
             f"the sweep needs about {needed / 2**30:.1f} GiB and this machine has {available / 2**30:.1f} GiB; "
             "use fewer odors, cells or threads, or keep fewer trials"
         )
+    for e in plan.experiments:
+        if e.readout == "max_margin":
+            readout.check_memory(e.odors, e.kenyon_cells, threads())
+
+
+def _columns(plan: Sweep) -> dict[str, str]:
+    """Statistics of a sweep and their long names: those of margins only if they are asked for."""
+    return _COLUMNS | (readout.COLUMNS if any(e.readout == "max_margin" for e in plan.experiments) else {})
 
 
 def _digests(data: _Data) -> dict[str, str]:

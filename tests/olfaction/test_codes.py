@@ -302,7 +302,9 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         both = np.empty((66, 66), np.int32)
         k.overlaps(packed, packed, both)
         results += [label, sums, active, both, np.array(k.overlap_sums(packed, own, total)), own, total]
-        return [*results, np.array([k.wrong(packed, label, sums[0], -0.3, 0.7), k.shared(packed, packed)])]
+        weight = np.linspace(-1.0, 1.0, 128)
+        answers = k.wrong(packed, label, sums[0], -0.3, 0.7), k.misread(packed, label, weight, 0.2, 0.1)
+        return [*results, np.array([*answers, k.shared(packed, packed)])]
 
     with np.errstate(over="ignore"):  # popcounts wrap around
         plain = run(targets.python(np.float32))

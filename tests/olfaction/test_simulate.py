@@ -11,10 +11,12 @@ import numba
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn import svm
 
-from simnn import olfaction, running
+from simnn import capacity, olfaction, running
 from simnn.olfaction import model, statistics, theory
 from tests.naive import olfaction as naive
+from tests.naive import separability as naive_margins
 
 # About 80 comparisons of means below, at 6 standard errors each: a false alarm in 1 of 6e6 runs of these tests.
 SIGMAS = 6.0
@@ -344,6 +346,115 @@ def test_normalization_inside_is_that_of_projection_neurons():
                   both.raw_dimension.sel(normalization="none", sparsening=["cell", "global"]))  # fmt: skip
 
 
+# --- readouts with the largest margin -------------------------------------------------------------------------------
+
+MARGIN = ("margin", "separable_fraction", "capacity", "undecided_fraction")
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "winners"])
+@pytest.mark.parametrize("odors", [12, 30])
+def test_the_readout_with_the_largest_margin_is_that_of_general_solvers(sparsening, odors):
+    given = {"kenyon_cells": 16, "claws": 3, "glomeruli": 10}
+    law = {"coding_level": 0.4, "sparsening": sparsening}
+    ds = olfaction.simulate(**given, **law, odors=odors, noise=0.2, readout="max_margin", trials=12, keep_trials=True)
+    assert not ds.undecided_fraction.any()
+    assert 0.0 < ds.separable_fraction.mean() < 1.0 or odors == 12
+    for trial in range(12):
+        drawn, at = {"glomeruli": 10, "odors": odors, "trial": trial}, ds.isel(trial=trial)
+        wiring = olfaction.draw_wiring(**given, trial=trial)
+        thresholds = None if sparsening == "winners" else olfaction.gaussian_thresholds(wiring, 0.4)
+        add = theory.noise_amplitude(0.2)
+        code, noisy = (
+            olfaction.encode(x, wiring, 0.4, sparsening=sparsening, thresholds=thresholds, packed=False).astype(float)
+            for x in (olfaction.draw_odors(**drawn), olfaction.draw_odors(**drawn, keep=0.8, add=add))
+        )
+        labels = labels_of(odors, trial, 0)
+        assert at.capacity == naive_margins.separable_prefix(code, labels, bias=True)
+        assert (at.separable_fraction == 1.0) == (at.capacity == odors)
+        if at.separable_fraction == 0.0:
+            assert np.isnan(at.margin)
+            assert np.isnan(at.readout_error)
+            continue
+        deviation = math.sqrt(code.mean() * (1.0 - code.mean()))
+        assert at.margin == pytest.approx(naive_margins.largest_margin(code, labels, bias=True) / deviation, rel=1e-6)
+        machine = svm.SVC(kernel="linear", C=1e9, tol=1e-10).fit(code, labels)
+        fields = machine.decision_function(noisy) * labels
+        zero = np.abs(fields) < 1e-6
+        expected = np.mean((fields < 0.0) & ~zero) + 0.5 * np.mean(zero)
+        assert at.readout_error == pytest.approx(expected, abs=1e-12)
+
+
+def test_independent_cells_have_gardners_margin():
+    """Two means of about 100 trials; cells share 1000 inputs, which leaves 97% of their dimensions."""
+    cells, load = 100, 0.6
+    ds = olfaction.simulate(
+        glomeruli=1000, kenyon_cells=cells, claws=0, weights="gaussian", coding_level=[0.2, 0.5], sparsening="winners",
+        odors=60, readout="max_margin", trials=60, seed=3,
+    )  # fmt: skip
+    for level in (0.2, 0.5):
+        at = ds.sel(coding_level=level)
+        # Of the same winners without inputs in common, for codes of length sqrt(cells), which leaves f (1 - f) / f.
+        random = capacity.largest_margin(
+            dimension=cells, load=load, ensemble="winners", activity=level, bias=True, trials=200, seed=4
+        )
+        finite = random.largest_margin / math.sqrt(1.0 - level)
+        error = SIGMAS * math.hypot(at.margin_stderr, random.largest_margin_stderr / math.sqrt(1.0 - level))
+        assert abs(at.margin - finite) < error + 0.03 * finite
+        assert at.margin == pytest.approx(capacity.theory.gardner_margin(load), rel=0.08)
+
+
+def test_equal_codes_are_separable_until_the_first_other_label():
+    rates = np.tile([[4.0, 3.0, 2.0, 1.0, 0.0]], (20, 1))
+    ds = olfaction.simulate(
+        responses=rates, kenyon_cells=30, claws=2, sparsening="winners", readout="max_margin", trials=8,
+        keep_trials=True,
+    )  # fmt: skip
+    for trial in range(8):
+        labels = labels_of(20, trial, 0)
+        assert ds.capacity[trial] == np.flatnonzero(labels != labels[0])[0]
+    assert not ds.separable_fraction.any()
+    assert ds.margin.isnull().all()
+    assert ds.readout_error.isnull().all()
+
+
+def test_one_class_has_a_readout_without_margin():
+    ds = olfaction.simulate(
+        kenyon_cells=100, odors=4, sparsening="winners", readout="max_margin", trials=60, keep_trials=True, seed=2
+    )
+    alone = np.array([abs(labels_of(8, trial, 2)[:4].sum()) == 4.0 for trial in range(60)])
+    assert alone.any()
+    np.testing.assert_array_equal(ds.margin.isnull(), alone)
+    assert np.all(ds.capacity[alone] == 4.0)
+    assert np.all(ds.separable_fraction[alone] == 1.0)
+    assert np.all(ds.readout_error[alone] == 0.0)
+    assert not ds.undecided_fraction.any()
+
+
+def test_margins_are_measured_where_they_are_asked_for():
+    call = {"kenyon_cells": 100, "odors": 30, "trials": 2, "coding_level": [0.1, 0.3], "sparsening": "winners"}
+    hebbian = olfaction.simulate(**call)
+    assert not set(MARGIN) & set(hebbian.data_vars)
+    both = olfaction.simulate(**call, readout=["hebbian", "max_margin"])
+    identical(hebbian, both.sel(readout="hebbian"))
+    identical(olfaction.simulate(**call, readout="max_margin"), both.sel(readout="max_margin"))
+    for name in MARGIN:
+        assert both[name].sel(readout="hebbian").isnull().all()
+        assert both[name].sel(readout="max_margin").notnull().all()
+
+
+def test_what_is_undecided_is_not_known(monkeypatch):
+    from simnn.capacity import separability
+
+    def undecided(x, y, bias, stop):
+        return separability.Margin("undecided", math.nan, math.inf, None, math.nan, np.zeros(0, np.intp))
+
+    monkeypatch.setattr(separability, "checked_margin", undecided)
+    ds = olfaction.simulate(kenyon_cells=50, odors=30, trials=2, readout="max_margin", keep_trials=True)
+    assert np.all(ds.undecided_fraction == 1.0)
+    for name in ("margin", "separable_fraction", "capacity", "readout_error"):
+        assert ds[name].isnull().all()
+
+
 # --- independence of how it is run --------------------------------------------------------------------------------
 
 CALLS = {
@@ -364,6 +475,7 @@ CALLS = {
         "claws": 4,
         "odors": 290,
     },
+    "margins": {"readout": ["max_margin"], "sparsening": ["cell", "winners"], "kenyon_cells": 120, "odors": 40},
 }
 
 
@@ -386,7 +498,7 @@ def test_trials_are_numbered(name):
     mean = olfaction.simulate(**CALLS[name], trials=6, seed=1)
     for statistic in many.data_vars:
         np.testing.assert_allclose(mean[statistic], many[statistic].mean("trial"), rtol=1e-12, atol=1e-14)
-        stderr = many[statistic].std("trial", ddof=1) / np.sqrt(6)
+        stderr = many[statistic].std("trial", ddof=1) / np.sqrt(many[statistic].notnull().sum("trial"))
         np.testing.assert_allclose(mean[f"{statistic}_stderr"], stderr, rtol=1e-9, atol=1e-12)
 
 
@@ -447,6 +559,7 @@ EYE = np.eye(3)
         ({"noise": 1.0, "convention": "additive"}, "noise: 1.0 is not allowed with convention 'additive'"),
         ({"normalization": "top"}, "normalization: 'top' is not allowed: should be 'none' or 'divisive'"),
         ({"normalization": "divisive"}, "normalization: 'divisive' is not allowed without responses: Gaussian odors"),
+        ({"readout": "svm"}, "readout: 'svm' is not allowed: should be 'hebbian' or 'max_margin'"),
         ({"input_gain": -1.0}, "input_gain: -1.0 is not allowed: should be greater than or equal to 0"),
         (
             {"normalization": ["none", "divisive"], "responses": np.eye(5) - 0.5, "claws": 2},
@@ -488,6 +601,8 @@ def test_unknown_names_are_refused():
 def test_what_does_not_fit_into_memory_is_refused():
     with pytest.raises(MemoryError, match="GiB"):
         olfaction.simulate(odors=2**30, kenyon_cells=2**20)
+    with pytest.raises(MemoryError, match=r"^100000 patterns in 20001 dimensions need about"):
+        olfaction.simulate(odors=100_000, kenyon_cells=20_000, readout=["hebbian", "max_margin"])
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="reads peak memory from /proc")
