@@ -49,6 +49,8 @@ class Experiment(Strict):
         Strength m of the lateral inhibition among projection neurons.
     readout : {"hebbian", "max_margin"}
         How a readout learns the odors: by adding up codes times labels, or with the largest margin.
+    members : int
+        Noisy copies of each odor.
     """
 
     glomeruli: Annotated[Integer, Field(ge=1, le=2**20)] = 50
@@ -67,6 +69,7 @@ class Experiment(Strict):
     normalization: Annotated[Literal["none", "divisive"], _NONE] = "none"
     input_gain: Annotated[Number, Field(ge=0.0, le=1e6)] = 10.63
     readout: Literal["hebbian", "max_margin"] = "hebbian"
+    members: Annotated[Integer, Field(ge=1, le=2**15)] = 1
 
 
 class Run(sweeps.Run):

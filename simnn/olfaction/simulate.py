@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FASTEST = 1e6
 """Rates in spikes/s beyond which a power of them could leave single precision."""
 
+_COPIES, _MORE_COPIES = 2, 5
+"""Columns of the stream of odors: of their first noisy copies, and of the second ones, with others after these."""
+
 _CHUNK = 4096
 """Odors that are coded before their codes are counted: whole tiles."""
 
@@ -46,6 +49,7 @@ _LONG_NAMES = {
     "normalization": "what projection neurons make of rates of receptor neurons",
     "input_gain": "strength of lateral inhibition among projection neurons",
     "readout": "how a readout learns the labels of odors",
+    "members": "noisy copies of each odor",
     "trial": "wiring and set of odors",
 }
 
@@ -123,6 +127,7 @@ def simulate(
     normalization: str | Sequence[str] = "none",
     input_gain: ArrayLike = receptors.INPUT_GAIN,
     readout: str | Sequence[str] = "hebbian",
+    members: ArrayLike = 1,
     responses: ArrayLike | None = None,
     connections: Any = None,
     frequencies: ArrayLike | None = None,
@@ -162,7 +167,7 @@ def simulate(
     input_correlation : float or sequence of float
         Correlation of each odor and its partner: a second odor, for ``output_correlation``.
     noise : float or sequence of float
-        DeltaS, 1 - correlation, of the noisy copy of each odor, for ``cluster_noise`` and ``readout_error``; see
+        DeltaS, 1 - correlation, of the noisy copies of each odor, for ``cluster_noise`` and ``readout_error``; see
         `simnn.olfaction.theory.input_noise`.
     convention : {"normalised", "additive"} or sequence of them
         Whether a copy has the variance of odors, ``(1 - DeltaS) x + ...``, or that of the noise on top.
@@ -177,6 +182,10 @@ def simulate(
         How a readout learns random labels of all odors of the trial, to be tested on their copies: from the sum of
         codes, less the coding level, times labels; or as the hyperplane, with a free threshold, that separates the
         codes by the largest margin, certified as in `simnn.capacity.margin`. The labels are the same.
+    members : int or sequence of int
+        Noisy copies of each odor, 1 to 32768, independent of each other: the members of its cluster, all of which count
+        for ``cluster_noise`` and ``readout_error``. The odors themselves are the centres, which are learnt. More
+        members are the same ones and some more.
     responses : (n, N) array, optional
         Odors to draw from without replacement, one in each row, instead of Gaussian ones, for instance rates of
         receptor neurons with ``normalization="divisive"``; ``glomeruli`` and ``channel_correlation`` are then left out,
@@ -207,11 +216,11 @@ def simulate(
         Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. With
         ``<name>_stderr`` unless trials are kept: ``dimension``, the estimate over pairs of odors without bias
         (`simnn.olfaction.statistics.pair_dimension`), and ``raw_dimension``, the participation ratio of these odors;
-        ``output_correlation`` and ``cluster_noise``, from covariances summed over cells; ``readout_error`` of the
-        readout that learnt all odors with random labels and sees their copies, a field of zero being half an error;
-        ``activity``, the coding level that is reached, and its standard deviations over odors and over cells;
-        ``silent_fraction`` of the cells and ``silent_odor_fraction``; ``population_sparseness`` and
-        ``lifetime_sparseness``.
+        ``output_correlation`` and ``cluster_noise``, from covariances summed over cells, of an odor and its partner, or
+        each of its copies; ``readout_error`` of the readout that learnt all odors with random labels and sees their
+        copies, a field of zero being half an error; ``activity``, the coding level that is reached, and its standard
+        deviations over odors and over cells; ``silent_fraction`` of the cells and ``silent_odor_fraction``;
+        ``population_sparseness`` and ``lifetime_sparseness``.
 
         If a point asks for ``readout="max_margin"``, and NaN at all others: ``separable_fraction`` of the trials in
         which the codes of all P odors are linearly separable by these labels. ``margin`` kappa, their largest one over
@@ -376,7 +385,11 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
     normalised = experiment.convention == "normalised"
-    noisy = _copies(source, kept, amplitude, 2) if normalised else _copies(source, 1.0, amplitude / kept, 2)
+    how = (kept, amplitude) if normalised else (1.0, amplitude / kept)
+    members = [
+        _copies(source, *how, _COPIES if member == 0 else _MORE_COPIES + member - 1)
+        for member in range(experiment.members)
+    ]
     space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
     packed = np.empty((p, words), np.uint64)
     label, active = np.empty(p, np.int8), np.empty(p, np.int64)
@@ -404,15 +417,17 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
     if best is not None and math.isnan(best.threshold):
         errors = math.nan
     for first, last in chunks:
-        if stop[0]:
-            return unwanted
-        copy = code(noisy, first, last, other)
-        both_copies += k.shared(packed[first:last], copy)
-        k.count(copy, other_active, copy_total)
-        if best is None:
-            errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
-        else:
-            errors += k.misread(copy, label[first:last], best.weights, best.threshold, readout.ROUNDING * math.sqrt(m))
+        for member in members:
+            if stop[0]:
+                return unwanted
+            copy = code(member, first, last, other)
+            both_copies += k.shared(packed[first:last], copy)
+            k.count(copy, other_active, copy_total)
+            if best is None:
+                errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+            else:
+                rounding = readout.ROUNDING * math.sqrt(m)
+                errors += k.misread(copy, label[first:last], best.weights, best.threshold, rounding)
     k.count(packed, active, np.zeros_like(total))
     compared = packed[: min(pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
@@ -424,8 +439,8 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
             gram.pair_dimension(),
             gram.raw_dimension(),
             _correlation(both, total, other_total, p),
-            1.0 - _correlation(both_copies, total, copy_total, p),
-            errors / p,
+            1.0 - _correlation(both_copies, total, copy_total, p, experiment.members),
+            errors / (p * experiment.members),
             by_cell.mean(),
             by_odor.std(),
             by_cell.std(),
@@ -438,11 +453,12 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
     )
 
 
-def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], odors: int) -> float:
-    """Of two codes over odors, from covariances and variances summed over cells."""
-    a, b = total / odors, other / odors
+def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], odors: int, members: int = 1) -> float:
+    """Of the codes of odors, and of so many others of each, from covariances and variances summed over cells."""
+    pairs = odors * members
+    a, b = total / odors, other / pairs
     variance = float((a * (1.0 - a)).sum()) * float((b * (1.0 - b)).sum())
-    return (both / odors - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+    return (both / pairs - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
 
 
 def _sparseness(fraction: "Array", number: int) -> float:

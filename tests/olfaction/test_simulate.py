@@ -78,6 +78,37 @@ def test_a_trial_is_what_dense_matrices_give(sparsening, inhibition, convention,
     assert float(ds.readout_error) == pytest.approx(naive.wrong_answers(code, noisy, labels, level), abs=1e-12)
 
 
+@pytest.mark.parametrize("convention", ["normalised", "additive"])
+def test_all_members_of_a_cluster_count(convention):
+    given, level = {"kenyon_cells": 130, "claws": 5, "glomeruli": 20}, 0.1
+    drawn = {"glomeruli": 20, "odors": 150, "trial": 4, "seed": 5}
+    call = given | {"odors": 150, "noise": 0.2, "convention": convention, "seed": 5, "trials": 1, "first_trial": 4}
+    ds = olfaction.simulate(**call, coding_level=level, members=[1, 4])
+    wiring = olfaction.draw_wiring(**given, trial=4, seed=5)
+    add = theory.noise_amplitude(0.2, convention)
+    keep, law = 0.8 if convention == "normalised" else 1.0, olfaction.gaussian_thresholds(wiring, level)
+    odors = [olfaction.draw_odors(**drawn)]
+    odors += [olfaction.draw_odors(**drawn, keep=keep, add=add, column=column) for column in (2, 5, 6, 7)]
+    code, *noisy = (olfaction.encode(x, wiring, thresholds=law, packed=False).astype(float) for x in odors)
+    labels = labels_of(150, 4, 5)
+    for members in (1, 4):
+        at, centres, copies = ds.sel(members=members), np.tile(code, (members, 1)), np.concatenate(noisy[:members])
+        assert at.cluster_noise == pytest.approx(1.0 - naive.correlation(centres, copies), rel=1e-10)
+        wrong = np.mean([naive.wrong_answers(code, copy, labels, level) for copy in noisy[:members]])
+        assert at.readout_error == pytest.approx(wrong, abs=1e-12)
+    identical(ds.sel(members=1), olfaction.simulate(**call, coding_level=level))
+
+
+def test_members_make_noise_more_certain():
+    """Deviations between trials of the same odors: copies are half of what varies here, at least."""
+    call = {"kenyon_cells": 500, "odors": 50, "noise": 0.3, "pairs": 4, "trials": 100, "seed": 8}
+    ds = olfaction.simulate(**call, members=[1, 16])
+    one, many = ds.sel(members=1), ds.sel(members=16)
+    for name in ("cluster_noise", "readout_error"):
+        assert abs(one[name] - many[name]) < SIGMAS * one[f"{name}_stderr"]
+        assert many[f"{name}_stderr"] < 0.75 * one[f"{name}_stderr"]
+
+
 def labels_of(count, trial, seed):
     from simnn.device import philox, targets
     from simnn.olfaction import cpu
@@ -475,7 +506,13 @@ CALLS = {
         "claws": 4,
         "odors": 290,
     },
-    "margins": {"readout": ["max_margin"], "sparsening": ["cell", "winners"], "kenyon_cells": 120, "odors": 40},
+    "margins": {
+        "members": 3,
+        "readout": ["max_margin"],
+        "sparsening": ["cell", "winners"],
+        "kenyon_cells": 120,
+        "odors": 40,
+    },
 }
 
 
@@ -559,6 +596,8 @@ EYE = np.eye(3)
         ({"noise": 1.0, "convention": "additive"}, "noise: 1.0 is not allowed with convention 'additive'"),
         ({"normalization": "top"}, "normalization: 'top' is not allowed: should be 'none' or 'divisive'"),
         ({"normalization": "divisive"}, "normalization: 'divisive' is not allowed without responses: Gaussian odors"),
+        ({"members": 0}, "members: 0 is not allowed: should be greater than or equal to 1"),
+        ({"members": 2**15 + 1}, "members: 32769 is not allowed: should be less than or equal to 32768"),
         ({"readout": "svm"}, "readout: 'svm' is not allowed: should be 'hebbian' or 'max_margin'"),
         ({"input_gain": -1.0}, "input_gain: -1.0 is not allowed: should be greater than or equal to 0"),
         (
