@@ -56,6 +56,7 @@ class Kernels(NamedTuple):
     encode: Callable[..., Any]
     encode_drawn: Callable[..., Any]
     draw: Callable[..., Any]
+    drive_products: Callable[..., Any]
     cell_drives: Callable[..., Any]
     split: Callable[..., Any]
     histogram: Callable[..., Any]
@@ -99,6 +100,9 @@ def bind(target: Target) -> Kernels:
         ``encode_drawn(source, trial, key, wires, rule, first, last, space, codes)``: packed codes of odors first, ...,
         last - 1 of a trial, into rows 0, 1, ...; ``first`` is a multiple of `LANES`.
         ``draw(source, trial, key, first, last, space, out)``: these odors themselves.
+        ``drive_products(source, other, trial, key, wires, mean, count, space, other_space, sums, totals)``: adds to
+        ``sums`` (3, LANES) the products of the drives to the first odors of two sources, and the squares of both, over
+        cells and the odors of a lane; to ``totals`` (2, N) the odors of both.
         ``cell_drives(odors, wires, mean, begin, end, space, out)``: drives of at most 32 cells to all odors.
         ``split(values, k, scratch)``: threshold that the k largest of the values exceed, or as many as ties allow.
         ``histogram(odors, wires, mean, prefix, first, last, space, counts)``: of the upper halves of the ordered bit
@@ -242,6 +246,36 @@ def bind(target: Target) -> Kernels:
                 row = out[begin - first + t]
                 for n in range(row.shape[0]):
                     row[n] = space.tile[n, t]
+
+    @target.kernel
+    def drive_products(source, other, trial, key, wires, mean, count, space, other_space, sums, totals):
+        cells, glomeruli = wires.count.shape[0], totals.shape[1]
+        both, own, others = sums[0], sums[1], sums[2]
+        shift, other_shift = space.lane[0], other_space.lane[0]
+        for begin in range(0, count, LANES):
+            lanes = min(LANES, count - begin)
+            draw_tile(source, begin, lanes, trial, key, space)
+            draw_tile(other, begin, lanes, trial, key, other_space)
+            for n in range(glomeruli):
+                row, other_row = space.tile[n], other_space.tile[n]
+                for t in range(lanes, LANES):
+                    row[t], other_row[t] = zero, zero
+                for t in range(lanes):
+                    totals[0, n] += np.float64(row[t])
+                    totals[1, n] += np.float64(other_row[t])
+            common_drive(mean, space.tile, shift)
+            common_drive(mean, other_space.tile, other_shift)
+            for start in range(0, cells, 32):
+                end = min(start + 32, cells)
+                tile_drives(wires, start, end, space.tile, space.drive)
+                tile_drives(wires, start, end, other_space.tile, other_space.drive)
+                for i in range(end - start):
+                    row, other_row = space.drive[i], other_space.drive[i]
+                    for t in range(LANES):
+                        a, b = np.float64(row[t] - shift[t]), np.float64(other_row[t] - other_shift[t])
+                        both[t] += a * b
+                        own[t] += a * a
+                        others[t] += b * b
 
     @target.routine
     def load(odors, begin, lanes, x):
@@ -402,6 +436,7 @@ def bind(target: Target) -> Kernels:
         encode,
         encode_drawn,
         draw,
+        drive_products,
         cell_drives,
         split,
         histogram,

@@ -56,6 +56,7 @@ _LONG_NAMES = {
 _COLUMNS = {
     "dimension": "dimension of the codes, for all odors that these are drawn from",
     "raw_dimension": "participation ratio of the codes of these odors",
+    "drive_correlation": "correlation of the drives of an odor and its partner, before any threshold",
     "output_correlation": "correlation of the codes of an odor and its partner",
     "cluster_noise": "1 - correlation of the codes of an odor and its noisy copy",
     "readout_error": "fraction of noisy copies that a readout of all odors gets wrong",
@@ -165,7 +166,7 @@ def simulate(
     channel_correlation : float or sequence of float
         Correlation of any two glomeruli over odors, which are standard normal otherwise.
     input_correlation : float or sequence of float
-        Correlation of each odor and its partner: a second odor, for ``output_correlation``.
+        Correlation of each odor and its partner: a second odor, for correlations of drives and codes.
     noise : float or sequence of float
         DeltaS, 1 - correlation, of the noisy copies of each odor, for ``cluster_noise`` and ``readout_error``; see
         `simnn.olfaction.theory.input_noise`.
@@ -196,7 +197,8 @@ def simulate(
     frequencies : (N,) array, optional
         How often a claw chooses each glomerulus, up to a factor; ``glomeruli`` is then left out.
     pairs : int
-        Odors of a trial, the first ones, all pairs of which count for the dimensions.
+        Odors of a trial, the first ones, all pairs of which count for the dimensions, and whose drives are compared
+        with those of their partners.
     trials : int
         Wirings, each with a set of odors, for each point of the sweep.
     first_trial : int
@@ -216,8 +218,10 @@ def simulate(
         Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. With
         ``<name>_stderr`` unless trials are kept: ``dimension``, the estimate over pairs of odors without bias
         (`simnn.olfaction.statistics.pair_dimension`), and ``raw_dimension``, the participation ratio of these odors;
-        ``output_correlation`` and ``cluster_noise``, from covariances summed over cells, of an odor and its partner, or
-        each of its copies; ``readout_error`` of the readout that learnt all odors with random labels and sees their
+        ``drive_correlation``, of the drives of an odor and its partner before any threshold, for the odors that count
+        for dimensions: ``input_correlation`` itself for Gaussian odors, whatever the wiring; ``output_correlation`` and
+        ``cluster_noise`` of their codes, and of those of an odor and each of its copies; all three from covariances
+        summed over cells; ``readout_error`` of the readout that learnt all odors with random labels and sees their
         copies, a field of zero being half an error; ``activity``, the coding level that is reached, and its standard
         deviations over odors and over cells; ``silent_fraction`` of the cells and ``silent_odor_fraction``;
         ``population_sparseness`` and ``lifetime_sparseness``.
@@ -438,6 +442,7 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
         [
             gram.pair_dimension(),
             gram.raw_dimension(),
+            _drive_correlation(wiring, source, partners, trial, key, len(compared)),
             _correlation(both, total, other_total, p),
             1.0 - _correlation(both_copies, total, copy_total, p, experiment.members),
             errors / (p * experiment.members),
@@ -459,6 +464,24 @@ def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], 
     a, b = total / odors, other / pairs
     variance = float((a * (1.0 - a)).sum()) * float((b * (1.0 - b)).sum())
     return (both / pairs - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+
+
+def _drive_correlation(
+    wiring: Wiring, source: "Source", partners: "Source", trial: int, key: NDArray[np.uint64], odors: int
+) -> float:
+    """Of the drives to the first odors and their partners, from covariances and variances summed over cells."""
+    from simnn.olfaction import cpu, kernels
+
+    wires, n = wiring.wires, wiring.glomeruli
+    one, two = (kernels.space(n, wiring.kenyon_cells, False) for _ in range(2))
+    sums, totals = np.zeros((3, kernels.LANES)), np.zeros((2, n))
+    cpu.bound().drive_products(
+        source, partners, trial, key, wires, np.float32(wiring.mean), odors, one, two, sums, totals
+    )
+    mean = np.pad(totals / odors, ((0, 0), (0, 1)))
+    a, b = (mean[:, wires.index] * wires.weight).sum(axis=2) - wiring.mean * mean.sum(axis=1, keepdims=True)
+    both, own, other = sums.sum(axis=1) / odors - (a @ b, a @ a, b @ b)
+    return float(both / math.sqrt(own * other)) if own > 0.0 < other else math.nan
 
 
 def _sparseness(fraction: "Array", number: int) -> float:

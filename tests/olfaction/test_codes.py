@@ -302,6 +302,13 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         both = np.empty((66, 66), np.int32)
         k.overlaps(packed, packed, both)
         results += [label, sums, active, both, np.array(k.overlap_sums(packed, own, total)), own, total]
+        products, totals = np.zeros((3, kernels.LANES)), np.zeros((2, 6))
+        two = (kernels.space(6, 67, False) for _ in range(2))
+        k.drive_products(
+            normal, rates._replace(order=np.arange(66, dtype=np.int32) % 9), 1, key, wiring.wires, mean, 66, *two,
+            products, totals,
+        )  # fmt: skip
+        results += [products, totals]
         weight = np.linspace(-1.0, 1.0, 128)
         answers = k.wrong(packed, label, sums[0], -0.3, 0.7), k.misread(packed, label, weight, 0.2, 0.1)
         return [*results, np.array([*answers, k.shared(packed, packed)])]

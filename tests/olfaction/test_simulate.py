@@ -59,6 +59,9 @@ def test_a_trial_is_what_dense_matrices_give(sparsening, inhibition, convention,
         for what in ({}, partners, copies)
     )
     by_odor, by_cell = code.mean(axis=1), code.mean(axis=0)
+    weights = wiring.sparse().toarray() - (wiring.mean if inhibition == "balanced" else 0.0)
+    drives = [olfaction.draw_odors(**drawn, **what)[:100].astype(float) @ weights.T for what in ({}, partners)]
+    assert float(ds.drive_correlation) == pytest.approx(naive.correlation(*drives), abs=2e-6)
     expected = {
         "dimension": statistics.pair_dimension(code[:100]),
         "raw_dimension": statistics.raw_dimension(code[:100]),
@@ -197,7 +200,7 @@ def test_global_thresholds_and_winners_have_the_published_dimensions():
     )
     published = [[141.0, 144.0, 305.0], [295.5, 295.5, 305.0]]
     np.testing.assert_allclose(ds.dimension, published, rtol=0.04)
-    winners = ds.sel(sparsening="winners")
+    winners = ds.sel(sparsening="winners").drop_vars(["drive_correlation", "drive_correlation_stderr"])
     identical(winners.sel(inhibition="none"), winners.sel(inhibition="balanced"))
     assert np.all(winners.activity == 0.1)
     assert np.all(winners.odor_activity_deviation < 1e-15)
@@ -216,6 +219,39 @@ def test_correlations_of_codes_are_those_of_theory():
     ends = olfaction.simulate(kenyon_cells=100, input_correlation=[-1.0, 0.0, 1.0], odors=20000, pairs=4, trials=2)
     assert ends.output_correlation.sel(input_correlation=1.0) == pytest.approx(1.0, abs=1e-12)
     np.testing.assert_allclose(ends.output_correlation[:2], [-0.1 / 0.9, 0.0], atol=0.005)
+
+
+@pytest.mark.parametrize("given", [
+    {}, {"inhibition": "balanced"}, {"weights": "cortical"}, {"channel_correlation": 0.3},
+    {"claws": 0, "weights": "gaussian"},
+])  # fmt: skip
+def test_the_projection_alone_keeps_correlations(given):
+    rho = [-0.5, 0.2, 0.5, 0.8, 1.0]
+    ds = olfaction.simulate(**given, kenyon_cells=500, input_correlation=rho, odors=2000, pairs=2000, trials=8, seed=7)
+    rho, found, error = np.array(rho), ds.drive_correlation, ds.drive_correlation_stderr
+    # The sample correlation is biased by rho (1 - rho^2) / (2 P) per independent direction, of which there are several.
+    assert np.all(np.abs(found - rho) < SIGMAS * error + 1e-3)
+    assert np.all(error < 0.02)
+    assert found.sel(input_correlation=1.0) == pytest.approx(1.0, abs=1e-9)
+    assert np.all(ds.output_correlation[1:4] < found[1:4] - 0.03)
+
+
+def test_drives_of_given_odors_have_the_correlation_of_their_covariances():
+    """Noise of partners is independent from channel to channel, so that of their covariance rho^2 remains."""
+    rng = np.random.default_rng(12)
+    rates = rng.gamma(2.0, 20.0, (3000, 3)) @ rng.random((3, 15))
+    ds = olfaction.simulate(
+        responses=rates, kenyon_cells=200, claws=4, input_correlation=0.6, pairs=3000, trials=6, keep_trials=True
+    )
+    covariance = np.cov(rates.T)
+    for trial in range(6):
+        weights = olfaction.draw_wiring(glomeruli=15, kenyon_cells=200, claws=4, trial=trial).sparse().toarray()
+        gram = weights.T @ weights
+        own, alone = np.trace(gram @ covariance), np.diag(gram) @ np.diag(covariance)
+        expected = 0.6 * own / math.sqrt(own * (0.36 * own + 0.64 * alone))
+        # Deviations of correlations of 3000 odors: about (1 - r^2) / sqrt(3000), 0.01.
+        assert ds.drive_correlation[trial] == pytest.approx(expected, abs=0.05)
+        assert abs(expected - 0.6) > 0.1
 
 
 def test_noise_of_clusters_is_amplified_as_in_theory():
@@ -349,6 +385,7 @@ def test_normalised_circuits_are_what_the_chain_of_layers_gives(sparsening, conv
     drives, *others = (naive.projection_neurons(layer, gain) @ wires.T for layer in receptors)
     code, partner, noisy = (c.astype(float) for c in naive.given_codes(drives, others, level, sparsening))
     assert (receptors[2] < 0.0).mean() > 0.01
+    assert float(ds.drive_correlation) == pytest.approx(naive.correlation(drives, others[0]), abs=1e-5)
     expected = {
         "raw_dimension": statistics.raw_dimension(code),
         "output_correlation": naive.correlation(code, partner),
