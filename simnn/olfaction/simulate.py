@@ -157,8 +157,7 @@ def simulate(
     sparsening : {"cell", "global", "winners"} or sequence of them
         A cell is active where its drive exceeds its own threshold; where it exceeds one that all cells share; or if it
         is among the ``round(f M)`` cells with the largest drives to the odor. Thresholds are those of all Gaussian
-        odors, or of the given odors of the trial,
-        normalised if they are.
+        odors, or of the given odors of the trial, normalised if normalization is asked for.
     coding_level : float or sequence of float
         Fraction f of active cells, inside (0, 1).
     odors : int or sequence of int
@@ -479,7 +478,7 @@ def _drive_correlation(
         source, partners, trial, key, wires, np.float32(wiring.mean), odors, one, two, sums, totals
     )
     mean = np.pad(totals / odors, ((0, 0), (0, 1)))
-    a, b = (mean[:, wires.index] * wires.weight).sum(axis=2) - wiring.mean * mean.sum(axis=1, keepdims=True)
+    a, b = (np.einsum("ij,ij->i", row[wires.index], wires.weight) - wiring.mean * row.sum() for row in mean)
     both, own, other = sums.sum(axis=1) / odors - (a @ b, a @ a, b @ b)
     return float(both / math.sqrt(own * other)) if own > 0.0 < other else math.nan
 
