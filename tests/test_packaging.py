@@ -115,9 +115,12 @@ def test_arrows_of_the_design_point_one_way():
         "plotting": ("capacity", "olfaction", "propagation", "studies", "pipeline"),
         "studies": ("pipeline",),
     }
+    bridges = {("olfaction/readout.py", "capacity")}  # readouts of codes are those of `capacity`, which knows no odors
     for room, others in forbidden.items():
         for path in sorted((ROOT / "simnn" / room).rglob("*.py")):
             for other in others:
+                if (path.relative_to(ROOT / "simnn").as_posix(), other) in bridges:
+                    continue
                 assert f"simnn.{other}" not in re.sub(r"`[^`]*`", "", path.read_text()), f"{path} knows {other}"
     names = ("theory.py", "expectations.py", "finite_width.py", "dead_units.py", "linear_products.py")
     others = ("capacity/theory.py", "olfaction/theory.py", "olfaction/drive_pairs.py")

@@ -173,12 +173,28 @@ def margin(patterns: ArrayLike, labels: ArrayLike, bias: bool = False) -> Margin
     if bias and abs(y.sum()) == len(y):
         return Margin("separable", np.inf, np.inf, np.zeros(x.shape[1]), float(y[0]), np.zeros(0, np.intp))
     if len(x) * (x.shape[1] + bias) * min(x.shape) < _LARGE:
-        return _largest(x, y, bias, _NEVER)
-    return interruptible(lambda stop: _largest(x, y, bias, stop))
+        return checked_margin(x, y, bias, _NEVER)
+    return interruptible(lambda stop: checked_margin(x, y, bias, stop))
 
 
-def _largest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Margin:
-    """Largest margin of data that were checked; undecided if nobody waits for it any more."""
+def checked_margin(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Margin:
+    """`margin` of data that were checked, with both classes if there is a threshold.
+
+    Parameters
+    ----------
+    x : (P, N) array
+        Patterns, float64 and finite, in C order.
+    y : (P,) array
+        -1.0 and 1.0.
+    bias : bool
+        Whether there is a threshold.
+    stop : (1,) int64 array
+        Not zero once nobody waits for the answer any more, which is then undecided.
+
+    Returns
+    -------
+    Margin
+    """
     multipliers, weights = _nearest(x, y, bias, stop)
     bound = np.inf
     if multipliers is not None:
@@ -202,6 +218,30 @@ def _largest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Margin:
         return Margin("separable", distance, max(distance, bound), weights, threshold, nothing)
     known = verdict.status == "not separable"
     return Margin(verdict.status, 0.0 if known else np.nan, bound if known else np.inf, None, np.nan, nothing)
+
+
+def checked_prefix(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> int | None:
+    """Largest number of patterns, from the first one on, that are separable: those before are, with one more none are.
+
+    Parameters
+    ----------
+    x, y, bias, stop
+        As of `checked_margin`; one class will do.
+
+    Returns
+    -------
+    int or None
+        None if a verdict on the way there is undecided.
+    """
+    # What is left of a separable set is separable, so that halving finds the end.
+    least, most = 0, len(x)
+    while least < most:
+        count = (least + most + 1) // 2
+        status = _verdict(x[:count], y[:count], bias, stop).status
+        if status == "undecided":
+            return None
+        least, most = (count, most) if status == "separable" else (least, count - 1)
+    return least
 
 
 def _verdict(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Verdict:

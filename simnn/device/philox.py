@@ -43,7 +43,7 @@ PROJECTIONS = 9
 EXPANSION = 10
 """Wiring of Kenyon cells: column 0 which glomeruli, column 1 weights, column 2 draws by frequency."""
 ODORS = 11
-"""Odors: column 0 themselves, 1 their partners, 2 their noisy copies, 3 labels, 4 which of given ones."""
+"""Odors: column 0 themselves, 1 their partners, 2 noisy copies, 3 labels, 4 which of given ones, 5 on more copies."""
 
 COLUMNS = 1 << 16
 """A stream has this many columns; the fourth word of the counter is ``stream * COLUMNS + column``."""

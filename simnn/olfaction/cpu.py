@@ -29,6 +29,9 @@ class Source(NamedTuple):
         Weights of an odor and of noise in a copy, float32; 1 and 0 for the odor itself.
     column : int
         Of the noise in the stream `simnn.device.philox.ODORS`.
+    ceiling, half, gain : float
+        Of divisive normalisation, after the copy: rates R, those below zero set to zero, become ``ceiling R^1.5 /
+        (R^1.5 + half + (gain total)^1.5)``, float32; a ceiling of 0 leaves odors as they are.
     """
 
     given: Any
@@ -40,6 +43,9 @@ class Source(NamedTuple):
     keep: Any
     add: Any
     column: Any
+    ceiling: Any
+    half: Any
+    gain: Any
 
 
 class Kernels(NamedTuple):
@@ -50,11 +56,13 @@ class Kernels(NamedTuple):
     encode: Callable[..., Any]
     encode_drawn: Callable[..., Any]
     draw: Callable[..., Any]
+    drive_products: Callable[..., Any]
     cell_drives: Callable[..., Any]
     split: Callable[..., Any]
     histogram: Callable[..., Any]
     learn: Callable[..., Any]
     wrong: Callable[..., Any]
+    misread: Callable[..., Any]
     count: Callable[..., Any]
     shared: Callable[..., Any]
     overlaps: Callable[..., Any]
@@ -92,6 +100,9 @@ def bind(target: Target) -> Kernels:
         ``encode_drawn(source, trial, key, wires, rule, first, last, space, codes)``: packed codes of odors first, ...,
         last - 1 of a trial, into rows 0, 1, ...; ``first`` is a multiple of `LANES`.
         ``draw(source, trial, key, first, last, space, out)``: these odors themselves.
+        ``drive_products(source, other, trial, key, wires, mean, count, space, other_space, sums, totals)``: adds to
+        ``sums`` (3, LANES) the products of the drives to the first odors of two sources, and the squares of both, over
+        cells and the odors of a lane; to ``totals`` (2, N) the odors of both.
         ``cell_drives(odors, wires, mean, begin, end, space, out)``: drives of at most 32 cells to all odors.
         ``split(values, k, scratch)``: threshold that the k largest of the values exceed, or as many as ties allow.
         ``histogram(odors, wires, mean, prefix, first, last, space, counts)``: of the upper halves of the ordered bit
@@ -100,6 +111,8 @@ def bind(target: Target) -> Kernels:
         over odors of labels times codes, and of codes.
         ``wrong(codes, label, weight, offset, bias)``: number of odors to which ``sum_i (weight_i + offset) code_i +
         bias`` gives another sign than the label, a zero half.
+        ``misread(codes, label, weight, bias, rounding)``: the same for ``sum_i weight_i code_i + bias`` of real
+        weights, where a field of at most ``rounding`` is zero.
         ``count(codes, active, total)``: active cells of each odor, added to the active odors of each cell.
         ``shared(codes, other)``: number of cells that are active in both of two codes, summed over rows.
         ``overlaps(codes, other, out)``: number of cells that are active in both, for each pair of rows.
@@ -177,6 +190,25 @@ def bind(target: Target) -> Kernels:
                 row[t] = zero
 
     @target.routine
+    def normalise(source, x, total):
+        glomeruli = source.mean.shape[0]
+        for t in range(LANES):
+            total[t] = zero
+        for n in range(glomeruli):
+            row = x[n]
+            for t in range(LANES):
+                row[t] = max(row[t], zero)
+                total[t] += row[t]
+        for t in range(LANES):
+            suppression = source.gain * total[t]
+            total[t] = source.half + suppression * np.sqrt(suppression)
+        for n in range(glomeruli):
+            row = x[n]
+            for t in range(LANES):
+                driven = row[t] * np.sqrt(row[t])
+                row[t] = source.ceiling * driven / (driven + total[t])
+
+    @target.routine
     def draw_tile(source, begin, lanes, trial, key, space):
         x, glomeruli = space.tile, source.mean.shape[0]
         group = begin // LANES
@@ -195,6 +227,8 @@ def bind(target: Target) -> Kernels:
                 lost, strength = (one - source.keep) * source.mean[n], source.add * source.deviation[n]
                 for t in range(LANES):
                     row[t] = lost + source.keep * row[t] + strength * noise[t]
+        if source.ceiling != zero:
+            normalise(source, x, space.lane[0])
 
     @target.kernel
     def encode_drawn(source, trial, key, wires, rule, first, last, space, codes):
@@ -212,6 +246,36 @@ def bind(target: Target) -> Kernels:
                 row = out[begin - first + t]
                 for n in range(row.shape[0]):
                     row[n] = space.tile[n, t]
+
+    @target.kernel
+    def drive_products(source, other, trial, key, wires, mean, count, space, other_space, sums, totals):
+        cells, glomeruli = wires.count.shape[0], totals.shape[1]
+        both, own, others = sums[0], sums[1], sums[2]
+        shift, other_shift = space.lane[0], other_space.lane[0]
+        for begin in range(0, count, LANES):
+            lanes = min(LANES, count - begin)
+            draw_tile(source, begin, lanes, trial, key, space)
+            draw_tile(other, begin, lanes, trial, key, other_space)
+            for n in range(glomeruli):
+                row, other_row = space.tile[n], other_space.tile[n]
+                for t in range(lanes, LANES):
+                    row[t], other_row[t] = zero, zero
+                for t in range(lanes):
+                    totals[0, n] += np.float64(row[t])
+                    totals[1, n] += np.float64(other_row[t])
+            common_drive(mean, space.tile, shift)
+            common_drive(mean, other_space.tile, other_shift)
+            for start in range(0, cells, 32):
+                end = min(start + 32, cells)
+                tile_drives(wires, start, end, space.tile, space.drive)
+                tile_drives(wires, start, end, other_space.tile, other_space.drive)
+                for i in range(end - start):
+                    row, other_row = space.drive[i], other_space.drive[i]
+                    for t in range(LANES):
+                        a, b = np.float64(row[t] - shift[t]), np.float64(other_row[t] - other_shift[t])
+                        both[t] += a * b
+                        own[t] += a * a
+                        others[t] += b * b
 
     @target.routine
     def load(odors, begin, lanes, x):
@@ -308,6 +372,19 @@ def bind(target: Target) -> Kernels:
         return errors
 
     @target.kernel
+    def misread(codes, label, weight, bias, rounding):
+        errors = 0.0
+        for p in range(codes.shape[0]):
+            field = bias
+            for w in range(codes.shape[1]):
+                packed, weights = codes[p, w], weight[64 * w : 64 * w + 64]
+                for b in range(64):
+                    field += weights[b] * np.float64((packed >> np.uint64(b)) & bit)
+            field *= np.float64(label[p])
+            errors += 0.5 if abs(field) <= rounding else (1.0 if field < 0.0 else 0.0)
+        return errors
+
+    @target.kernel
     def count(codes, active, total):
         for p in range(codes.shape[0]):
             cells = np.int64(0)
@@ -359,11 +436,13 @@ def bind(target: Target) -> Kernels:
         encode,
         encode_drawn,
         draw,
+        drive_products,
         cell_drives,
         split,
         histogram,
         learn,
         wrong,
+        misread,
         count,
         shared,
         overlaps,

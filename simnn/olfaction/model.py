@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from simnn import sweeps
 from simnn.sweeps import Integer, Number, Strict
+
+_NONE = BeforeValidator(lambda value: "none" if value is None else value)
+"""``null`` of a configuration, and ``none`` of the command line, are a name like others."""
 
 
 class Experiment(Strict):
@@ -40,6 +43,14 @@ class Experiment(Strict):
         DeltaS of noisy copies: 1 - correlation with the odor.
     convention : {"normalised", "additive"}
         Whether noisy copies have the variance of odors, or that of the noise on top of it.
+    normalization : {"none", "divisive"}
+        What projection neurons make of given odors, which are then rates of receptor neurons.
+    input_gain : float
+        Strength m of the lateral inhibition among projection neurons.
+    readout : {"hebbian", "max_margin"}
+        How a readout learns the odors: by adding up codes times labels, or with the largest margin.
+    members : int
+        Noisy copies of each odor.
     """
 
     glomeruli: Annotated[Integer, Field(ge=1, le=2**20)] = 50
@@ -47,7 +58,7 @@ class Experiment(Strict):
     claws: Annotated[Integer, Field(ge=0, le=2**20)] = 7
     replacement: Annotated[bool, Field(strict=True)] = False
     weights: Literal["binary", "cerebellar", "cortical", "uniform", "halfnormal", "gaussian"] = "binary"
-    inhibition: Literal["none", "balanced"] = "none"
+    inhibition: Annotated[Literal["none", "balanced"], _NONE] = "none"
     sparsening: Literal["cell", "global", "winners"] = "cell"
     coding_level: Annotated[Number, Field(gt=0.0, lt=1.0)] = 0.1
     odors: Annotated[Integer, Field(ge=4, le=2**30)] = 1000
@@ -55,6 +66,10 @@ class Experiment(Strict):
     input_correlation: Annotated[Number, Field(ge=-1.0, le=1.0)] = 0.5
     noise: Annotated[Number, Field(ge=0.0, le=1.0)] = 0.05
     convention: Literal["normalised", "additive"] = "normalised"
+    normalization: Annotated[Literal["none", "divisive"], _NONE] = "none"
+    input_gain: Annotated[Number, Field(ge=0.0, le=1e6)] = 10.63
+    readout: Literal["hebbian", "max_margin"] = "hebbian"
+    members: Annotated[Integer, Field(ge=1, le=2**15)] = 1
 
 
 class Run(sweeps.Run):
@@ -107,6 +122,11 @@ def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bo
     plan = sweeps.expand(Experiment, Run, parameters)
     for experiment in plan.experiments:
         _check_together(experiment, wired)
+        if experiment.normalization != "none" and available is None:
+            raise ValueError(
+                f"normalization: {experiment.normalization!r} is not allowed without responses: Gaussian odors are no "
+                "rates; pass responses, such as those of olfaction.synthetic_odors"
+            )
         if available is not None and experiment.odors > available:
             raise ValueError(f"odors: {experiment.odors!r} is not allowed: {available} are given")
     return plan

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_TOTAL = 190.0  # the unit of total activity in the fits; it stays whatever the number of receptors
+TOTAL = 190.0
+"""The unit of total activity in the fits; it stays whatever the number of receptors."""
+
+MAXIMUM, HALF, EXPONENT, INPUT_GAIN = 165.0, 12.0, 1.5, 10.63
+"""``R_max`` and ``sigma`` in spikes/s, ``a``, and m, as fitted by Olsen, Bhandawat & Wilson."""
+
 _RESPONSE_GAIN = 0.164
 
 INHIBITION = ("input gain", "response gain", "none")
@@ -47,12 +52,12 @@ def projection_neurons(
 def projection_neurons(
     rates: "ArrayLike | xr.DataArray",
     *,
-    input_gain: ArrayLike = 10.63,
+    input_gain: ArrayLike = INPUT_GAIN,
     inhibition: str = "input gain",
     negative: str = "error",
-    maximum: float = 165.0,
-    half: float = 12.0,
-    exponent: float = 1.5,
+    maximum: float = MAXIMUM,
+    half: float = HALF,
+    exponent: float = EXPONENT,
 ) -> "Array | xr.DataArray":
     """Firing rates of projection neurons from those of receptor neurons, one glomerulus for each receptor.
 
@@ -108,7 +113,7 @@ def projection_neurons(
             "negative='clip' or 'sum then clip'"
         )
     clipped = np.maximum(given, 0.0)
-    total = np.maximum((given if negative == "sum then clip" else clipped).sum(axis=-1, keepdims=True), 0.0) / _TOTAL
+    total = np.maximum((given if negative == "sum then clip" else clipped).sum(axis=-1, keepdims=True), 0.0) / TOTAL
     gain = np.asarray(input_gain, np.float64)
     if gain.shape not in ((), given.shape[-1:]) or not (np.isfinite(gain) & (gain >= 0.0)).all():
         raise ValueError(f"input_gain: {input_gain!r} is not allowed: should be one number >= 0, or one per receptor")

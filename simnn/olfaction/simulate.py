@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn import sampling, sweeps
-from simnn.olfaction import codes, model
+from simnn.olfaction import codes, model, readout, receptors
 from simnn.olfaction.model import Experiment, Sweep
 from simnn.olfaction.statistics import Gram
 from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from simnn.olfaction.cpu import Source
 
     Array = NDArray[np.float64]
+
+_FASTEST = 1e6
+"""Rates in spikes/s beyond which a power of them could leave single precision."""
+
+_COPIES, _MORE_COPIES = 2, 5
+"""Columns of the stream of odors: of their first noisy copies, and of the second ones, with others after these."""
 
 _CHUNK = 4096
 """Odors that are coded before their codes are counted: whole tiles."""
@@ -40,15 +46,20 @@ _LONG_NAMES = {
     "input_correlation": "correlation of an odor and its partner",
     "noise": "1 - correlation of a noisy copy with its odor",
     "convention": "variance of noisy copies",
+    "normalization": "what projection neurons make of rates of receptor neurons",
+    "input_gain": "strength of lateral inhibition among projection neurons",
+    "readout": "how a readout learns the labels of odors",
+    "members": "noisy copies of each odor",
     "trial": "wiring and set of odors",
 }
 
 _COLUMNS = {
     "dimension": "dimension of the codes, for all odors that these are drawn from",
     "raw_dimension": "participation ratio of the codes of these odors",
+    "drive_correlation": "correlation of the drives of an odor and its partner, before any threshold",
     "output_correlation": "correlation of the codes of an odor and its partner",
     "cluster_noise": "1 - correlation of the codes of an odor and its noisy copy",
-    "readout_error": "fraction of noisy copies that a Hebbian readout of all odors gets wrong",
+    "readout_error": "fraction of noisy copies that a readout of all odors gets wrong",
     "activity": "fraction of active cells, reached",
     "odor_activity_deviation": "standard deviation over odors of the fraction of active cells",
     "cell_activity_deviation": "standard deviation over cells of the fraction of odors they respond to",
@@ -57,6 +68,8 @@ _COLUMNS = {
     "population_sparseness": "sparseness over cells, mean over odors that are not silent",
     "lifetime_sparseness": "sparseness over odors, mean over cells that are not silent",
 }
+
+_STATISTICS = len(_COLUMNS) + len(readout.COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -83,16 +96,17 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(plan)
+    columns = _columns(plan)
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
         experiment, run = plan.experiments[point], plan.run
         rows = [_trial(experiment, data, run.pairs, run.seed, trial, stop) for trial in range(first, first + count)]
-        return np.reshape(rows, (count, len(_COLUMNS)))
+        return np.reshape(rows, (count, _STATISTICS))[:, : len(columns)]
 
-    values = sampling.collect(len(plan.experiments), plan.run, _COLUMNS, sample, "wiring", progress)
+    values = sampling.collect(len(plan.experiments), plan.run, columns, sample, "wiring", progress)
     fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
     title = "Sparse codes of random expansions"
-    return sampling.dataset(title, plan.axes, plan.run, _COLUMNS, values, _LONG_NAMES, fixed | _digests(data))
+    return sampling.dataset(title, plan.axes, plan.run, columns, values, _LONG_NAMES, fixed | _digests(data))
 
 
 @sweeps.in_order_given(_simulate)
@@ -111,6 +125,10 @@ def simulate(
     input_correlation: ArrayLike = 0.5,
     noise: ArrayLike = 0.05,
     convention: str | Sequence[str] = "normalised",
+    normalization: str | Sequence[str] = "none",
+    input_gain: ArrayLike = receptors.INPUT_GAIN,
+    readout: str | Sequence[str] = "hebbian",
+    members: ArrayLike = 1,
     responses: ArrayLike | None = None,
     connections: Any = None,
     frequencies: ArrayLike | None = None,
@@ -139,7 +157,7 @@ def simulate(
     sparsening : {"cell", "global", "winners"} or sequence of them
         A cell is active where its drive exceeds its own threshold; where it exceeds one that all cells share; or if it
         is among the ``round(f M)`` cells with the largest drives to the odor. Thresholds are those of all Gaussian
-        odors, or of the given odors of the trial.
+        odors, or of the given odors of the trial, normalised if normalization is asked for.
     coding_level : float or sequence of float
         Fraction f of active cells, inside (0, 1).
     odors : int or sequence of int
@@ -147,23 +165,39 @@ def simulate(
     channel_correlation : float or sequence of float
         Correlation of any two glomeruli over odors, which are standard normal otherwise.
     input_correlation : float or sequence of float
-        Correlation of each odor and its partner: a second odor, for ``output_correlation``.
+        Correlation of each odor and its partner: a second odor, for correlations of drives and codes.
     noise : float or sequence of float
-        DeltaS, 1 - correlation, of the noisy copy of each odor, for ``cluster_noise`` and ``readout_error``; see
+        DeltaS, 1 - correlation, of the noisy copies of each odor, for ``cluster_noise`` and ``readout_error``; see
         `simnn.olfaction.theory.input_noise`.
     convention : {"normalised", "additive"} or sequence of them
         Whether a copy has the variance of odors, ``(1 - DeltaS) x + ...``, or that of the noise on top.
+    normalization : {"none", "divisive"} or sequence of them
+        What Kenyon cells listen to: the odors; or projection neurons with the lateral inhibition of
+        `projection_neurons`, for which ``responses``, needed then, are absolute rates of receptor neurons in spikes/s,
+        0 to 1e6. Partners and noisy copies are rates too: what noise takes below zero is set to zero, and so reaches
+        cells with somewhat less noise than asked for.
+    input_gain : float or sequence of float
+        Strength m of that inhibition, >= 0; of no account without normalization.
+    readout : {"hebbian", "max_margin"} or sequence of them
+        How a readout learns random labels of all odors of the trial, to be tested on their copies: from the sum of
+        codes, less the coding level, times labels; or as the hyperplane, with a free threshold, that separates the
+        codes by the largest margin, certified as in `simnn.capacity.margin`. The labels are the same.
+    members : int or sequence of int
+        Noisy copies of each odor, 1 to 32768, independent of each other: the members of its cluster, all of which count
+        for ``cluster_noise`` and ``readout_error``. The odors themselves are the centres, which are learnt. More
+        members are the same ones and some more.
     responses : (n, N) array, optional
         Odors to draw from without replacement, one in each row, instead of Gaussian ones, for instance rates of
-        `projection_neurons`; ``glomeruli`` and ``channel_correlation`` are then left out, and ``odors`` is by default
-        all. Noise is normal then too, with the variance of each channel.
+        receptor neurons with ``normalization="divisive"``; ``glomeruli`` and ``channel_correlation`` are then left out,
+        and ``odors`` is by default all. Noise is normal then too, with the variance of each channel.
     connections : (M, N) array, optional
         Weights, one cell in each row, instead of random ones: a connectome, or one of `simnn.olfaction.nulls`;
         ``glomeruli``, ``kenyon_cells``, ``claws``, ``replacement`` and ``weights`` are then left out.
     frequencies : (N,) array, optional
         How often a claw chooses each glomerulus, up to a factor; ``glomeruli`` is then left out.
     pairs : int
-        Odors of a trial, the first ones, all pairs of which count for the dimensions.
+        Odors of a trial, the first ones, all pairs of which count for the dimensions, and whose drives are compared
+        with those of their partners.
     trials : int
         Wirings, each with a set of odors, for each point of the sweep.
     first_trial : int
@@ -183,23 +217,37 @@ def simulate(
         Dimensions: the parameters given as sequences, in the order given, and ``trial`` if kept. With
         ``<name>_stderr`` unless trials are kept: ``dimension``, the estimate over pairs of odors without bias
         (`simnn.olfaction.statistics.pair_dimension`), and ``raw_dimension``, the participation ratio of these odors;
-        ``output_correlation`` and ``cluster_noise``, from covariances summed over cells; ``readout_error`` of the
-        Hebbian readout that learnt all odors with random labels and sees their copies, a field of zero being half an
-        error; ``activity``, the coding level that is reached, and its standard deviations over odors and over cells;
-        ``silent_fraction`` of the cells and ``silent_odor_fraction``; ``population_sparseness`` and
-        ``lifetime_sparseness``.
+        ``drive_correlation``, of the drives of an odor and its partner before any threshold, for the odors that count
+        for dimensions: ``input_correlation`` itself for Gaussian odors, whatever the wiring; ``output_correlation`` and
+        ``cluster_noise`` of their codes, and of those of an odor and each of its copies; all three from covariances
+        summed over cells; ``readout_error`` of the readout that learnt all odors with random labels and sees their
+        copies, a field of zero being half an error; ``activity``, the coding level that is reached, and its standard
+        deviations over odors and over cells; ``silent_fraction`` of the cells and ``silent_odor_fraction``;
+        ``population_sparseness`` and ``lifetime_sparseness``.
+
+        If a point asks for ``readout="max_margin"``, and NaN at all others: ``separable_fraction`` of the trials in
+        which the codes of all P odors are linearly separable by these labels. ``margin`` kappa, their largest one over
+        ``sqrt(a (1 - a))`` with the activity a of the trial, the standard deviation of a cell: codes of cells that are
+        independent of each other have that of `simnn.capacity.theory.gardner_margin` at load P / M. ``capacity``, the
+        largest number of odors, in the order of the trial, whose codes are separable, P if all are: where
+        ``separable_fraction`` is not 0, P cuts sequences off, and the mean is a lower bound. ``undecided_fraction`` of
+        trials for which one of these could not be certified; what is not known is NaN and left out of means. There is
+        no such readout where the codes are not separable: ``margin`` and ``readout_error`` are then NaN, and means are
+        over the other trials, an easier choice. Labels of one class only, likely for a few odors, have no margin.
 
     Raises
     ------
     ValueError
         If a parameter is unknown or out of bounds; one line names the parameter, its value and what is allowed.
     MemoryError
-        If the packed codes of one set of odors for each thread do not fit into this machine's memory.
+        If the packed codes of one set of odors for each thread, or what is needed to separate them by the largest
+        margin, do not fit into this machine's memory.
 
     Notes
     -----
     Results do not depend on the number of threads, nor on how a run is cut into pieces. Odors are drawn and coded tile
-    by tile; what is kept of a trial is its packed codes, ``P M / 8`` bytes.
+    by tile; what is kept of a trial is its packed codes, ``P M / 8`` bytes. Only ``readout="max_margin"`` makes a
+    matrix of odors and cells, and takes a time that grows as ``P M min(P, M)``.
 
     References
     ----------
@@ -283,7 +331,11 @@ def _source(
         cpu.bound().choose(trial, len(responses), False, stream, key, scratch, place, order[np.newaxis])
     one, zero = np.float32(1.0), np.float32(0.0)
     parts = np.float32(math.sqrt(1.0 - common)), np.float32(math.sqrt(common))
-    return cpu.Source(given, order, *parts, mean, deviation, one, zero, 0)
+    ceiling, gain = zero, np.float32(experiment.input_gain / receptors.TOTAL)
+    if experiment.normalization == "divisive":
+        ceiling = np.float32(receptors.MAXIMUM)
+    half = np.float32(receptors.HALF**receptors.EXPONENT)
+    return cpu.Source(given, order, *parts, mean, deviation, one, zero, 0, ceiling, half, gain)
 
 
 def _copies(source: "Source", keep: float, add: float, column: int) -> "Source":
@@ -307,29 +359,40 @@ def _wiring(experiment: Experiment, data: _Data, trial: int, seed: int) -> Wirin
     )
 
 
-def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "NDArray[np.float32] | None":
+def _thresholds(
+    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64]
+) -> "NDArray[np.float32] | None":
+    from simnn.olfaction import cpu, kernels
+
     level, sparsening = experiment.coding_level, experiment.sparsening
     if sparsening == "winners":
         return None
     if len(source.given) == 0:
         correlation = experiment.channel_correlation
         return codes.gaussian_thresholds(wiring, level, sparsening=sparsening, channel_correlation=correlation)
-    chosen: NDArray[np.float32] = codes.thresholds(source.given[source.order], wiring, level, sparsening=sparsening)
+    odors = np.empty((experiment.odors, wiring.glomeruli), np.float32)
+    space = kernels.space(wiring.glomeruli, 1, False)
+    cpu.bound().draw(source, trial, key, 0, len(odors), space, odors)
+    chosen: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
     return chosen
 
 
 def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
+    """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
     from simnn.olfaction import cpu, kernels
 
     k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
-    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source))
+    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
     normalised = experiment.convention == "normalised"
-    noisy = _copies(source, kept, amplitude, 2) if normalised else _copies(source, 1.0, amplitude / kept, 2)
+    how = (kept, amplitude) if normalised else (1.0, amplitude / kept)
+    members = [
+        _copies(source, *how, _COPIES if member == 0 else _MORE_COPIES + member - 1)
+        for member in range(experiment.members)
+    ]
     space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
     packed = np.empty((p, words), np.uint64)
     label, active = np.empty(p, np.int8), np.empty(p, np.int64)
@@ -342,9 +405,10 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
 
     chunks = [(first, min(first + _CHUNK, p)) for first in range(0, p, _CHUNK)]
     both, both_copies, errors = 0, 0, 0.0
+    unwanted = np.full(_STATISTICS, np.nan)
     for first, last in chunks:
         if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
+            return unwanted
         mine = code(source, first, last, packed[first:last])
         k.learn(mine, first, trial, key, label[first:last], weight, total)
         partner = code(partners, first, last, other)
@@ -352,13 +416,21 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
         k.count(partner, other_active, other_total)
     level, labels = experiment.coding_level, int(label.sum(dtype=np.int64))
     bias = level * (level * labels * m - float(weight.sum()))
+    best = readout.learn(packed, label, m, stop) if experiment.readout == "max_margin" else None
+    if best is not None and math.isnan(best.threshold):
+        errors = math.nan
     for first, last in chunks:
-        if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
-        copy = code(noisy, first, last, other)
-        both_copies += k.shared(packed[first:last], copy)
-        k.count(copy, other_active, copy_total)
-        errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+        for member in members:
+            if stop[0]:
+                return unwanted
+            copy = code(member, first, last, other)
+            both_copies += k.shared(packed[first:last], copy)
+            k.count(copy, other_active, copy_total)
+            if best is None:
+                errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+            else:
+                rounding = readout.ROUNDING * math.sqrt(m)
+                errors += k.misread(copy, label[first:last], best.weights, best.threshold, rounding)
     k.count(packed, active, np.zeros_like(total))
     compared = packed[: min(pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
@@ -369,9 +441,10 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
         [
             gram.pair_dimension(),
             gram.raw_dimension(),
+            _drive_correlation(wiring, source, partners, trial, key, len(compared)),
             _correlation(both, total, other_total, p),
-            1.0 - _correlation(both_copies, total, copy_total, p),
-            errors / p,
+            1.0 - _correlation(both_copies, total, copy_total, p, experiment.members),
+            errors / (p * experiment.members),
             by_cell.mean(),
             by_odor.std(),
             by_cell.std(),
@@ -379,15 +452,35 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
             np.mean(by_odor == 0.0),
             _sparseness(by_odor, m),
             _sparseness(by_cell, p),
+            *(4 * [math.nan] if best is None else best.statistics(float(by_cell.mean()))),
         ]
     )
 
 
-def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], odors: int) -> float:
-    """Of two codes over odors, from covariances and variances summed over cells."""
-    a, b = total / odors, other / odors
+def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], odors: int, members: int = 1) -> float:
+    """Of the codes of odors, and of so many others of each, from covariances and variances summed over cells."""
+    pairs = odors * members
+    a, b = total / odors, other / pairs
     variance = float((a * (1.0 - a)).sum()) * float((b * (1.0 - b)).sum())
-    return (both / odors - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+    return (both / pairs - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
+
+
+def _drive_correlation(
+    wiring: Wiring, source: "Source", partners: "Source", trial: int, key: NDArray[np.uint64], odors: int
+) -> float:
+    """Of the drives to the first odors and their partners, from covariances and variances summed over cells."""
+    from simnn.olfaction import cpu, kernels
+
+    wires, n = wiring.wires, wiring.glomeruli
+    one, two = (kernels.space(n, wiring.kenyon_cells, False) for _ in range(2))
+    sums, totals = np.zeros((3, kernels.LANES)), np.zeros((2, n))
+    cpu.bound().drive_products(
+        source, partners, trial, key, wires, np.float32(wiring.mean), odors, one, two, sums, totals
+    )
+    mean = np.pad(totals / odors, ((0, 0), (0, 1)))
+    a, b = (np.einsum("ij,ij->i", row[wires.index], wires.weight) - wiring.mean * row.sum() for row in mean)
+    both, own, other = sums.sum(axis=1) / odors - (a @ b, a @ a, b @ b)
+    return float(both / math.sqrt(own * other)) if own > 0.0 < other else math.nan
 
 
 def _sparseness(fraction: "Array", number: int) -> float:
@@ -441,7 +534,20 @@ def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:
     data = _take_data(parameters)
     plain = {name: sweeps.plain(name, value) for name, value in parameters.items()}
     available = None if data.responses is None else len(data.responses)
-    return model.sweep(plain, available, data.wiring is not None), data
+    plan = model.sweep(plain, available, data.wiring is not None)
+    if data.responses is not None and any(e.normalization != "none" for e in plan.experiments):
+        _check_rates(data.responses)
+    return plan, data
+
+
+def _check_rates(responses: "NDArray[np.float32]") -> None:
+    wrong = (responses < 0.0) | (responses > _FASTEST)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"responses: {responses[row, column]:g} at [{row}, {column}] is not allowed with normalization 'divisive': "
+            f"should be rates of receptor neurons, 0 to {_FASTEST:g} spikes/s"
+        )
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------
@@ -454,13 +560,21 @@ def _check_memory(plan: Sweep) -> None:
         e.kenyon_cells * ((e.odors + _CHUNK) / 8 + 512 + 32 * (e.claws or e.glomeruli)) + 17 * e.odors
         for e in plan.experiments
     )
-    needed += 8 * len(_COLUMNS) * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
+    needed += 8 * len(_columns(plan)) * len(plan.experiments) * (plan.run.trials if plan.run.keep_trials else 8)
     available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > available:
         raise MemoryError(
             f"the sweep needs about {needed / 2**30:.1f} GiB and this machine has {available / 2**30:.1f} GiB; "
             "use fewer odors, cells or threads, or keep fewer trials"
         )
+    for e in plan.experiments:
+        if e.readout == "max_margin":
+            readout.check_memory(e.odors, e.kenyon_cells, threads())
+
+
+def _columns(plan: Sweep) -> dict[str, str]:
+    """Statistics of a sweep and their long names: those of margins only if they are asked for."""
+    return _COLUMNS | (readout.COLUMNS if any(e.readout == "max_margin" for e in plan.experiments) else {})
 
 
 def _digests(data: _Data) -> dict[str, str]:

@@ -112,6 +112,8 @@ def sources(block: Mapping[str, Any], stage: str) -> str:
     shared, more = reached(_source("simnn.studies"), used)
     theory = stage != "simulate" or not THEORY.isdisjoint(used | more)
     models = {block["model"], *MODELS.intersection(used | more)}
+    if "olfaction" in models:  # whose readouts may be those with the largest margin
+        models.add("capacity")
     own = hashlib.sha256(f"{study}\n{shared}".encode()).hexdigest()[:16]
     return f"{digest(*models, *parts, theory=theory)}-{own}"
 

@@ -128,9 +128,11 @@ def simulate(**parameters: Any) -> "xr.Dataset":
                 columns[name + suffix] = joined.assign_coords({axis: axes[axis]}).transpose(*names[:3], axis)
             for name in ("activity", "odor_activity_deviation"):
                 columns[name + suffix] = runs[0][name + suffix]
-        drives = np.array([_drive_correlations(given, claws, trial, partners) for trial in range(given["trials"])])
-        linear = studies.averages({"drive_correlation": (("claws", "input_correlation"), drives[:, np.newaxis])})
-        parts.append(xr.Dataset(columns).merge(linear.assign_coords(claws=[claws], input_correlation=partners)))
+        # Drives know of no threshold: one will do, and all odors count.
+        linear = olfaction.simulate(
+            claws=[claws], weights=_weights(claws), input_correlation=partners, pairs=given["odors"], **given
+        )
+        parts.append(xr.Dataset(columns).merge(linear[["drive_correlation", "drive_correlation_stderr"]]))
     dataset = xr.concat(parts, "claws", data_vars="all")
     studies.describe(dataset, _NAMES)
     dataset.attrs = {"parameters": json.dumps(parameters, sort_keys=True), "trials": given["trials"]}
@@ -139,32 +141,6 @@ def simulate(**parameters: Any) -> "xr.Dataset":
 
 def _weights(claws: int) -> str:
     return "binary" if claws else "gaussian"
-
-
-def _drive_correlations(given: Mapping[str, Any], claws: int, trial: int, partners: list[float]) -> list[float]:
-    """Of an odor and its partner, in one trial, from covariances and variances of drives summed over cells."""
-    from simnn import olfaction
-
-    seed, size = given.get("seed", 0), given["glomeruli"]
-    wiring = olfaction.draw_wiring(
-        glomeruli=size, kenyon_cells=given["kenyon_cells"], claws=claws, weights=_weights(claws), trial=trial, seed=seed
-    ).matrix()
-    gram = wiring.T @ wiring  # the sum over cells of cov(J_i x, J_i y) is sum_ab gram_ab cov(x_a, y_b)
-
-    def odors(keep: float, add: float) -> "Array":
-        drawn = olfaction.draw_odors(
-            glomeruli=size, odors=given["odors"], keep=keep, add=add, column=1, trial=trial, seed=seed
-        ).astype(np.float64)
-        return np.asarray(drawn - drawn.mean(axis=0))
-
-    def total(x: "Array", y: "Array") -> float:
-        return float(np.sum((x @ gram) * y))
-
-    first, found = odors(1.0, 0.0), []
-    for rho in partners:
-        second = odors(rho, math.sqrt(1.0 - rho * rho))
-        found.append(total(first, second) / math.sqrt(total(first, first) * total(second, second)))
-    return found
 
 
 def compare(dataset: "xr.Dataset") -> "xr.Dataset":

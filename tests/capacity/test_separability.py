@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simnn import capacity
-from simnn.capacity import cpu, given, solvers, theory
+from simnn.capacity import cpu, given, separability, solvers, theory
 from tests.naive import separability as naive
 
 
@@ -215,6 +215,20 @@ def test_correlated_components_and_large_offsets_are_decided():
         assert check(x + 1e5, labels, bias=True) == expected
         mixed = x @ (np.ones((10, 10)) + 1e-4 * np.diag(rng.random(10) + 1.0))
         assert check(mixed, labels, bias=True) == expected
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_prefixes_end_where_a_linear_program_says(bias):
+    rng, never = np.random.default_rng(17), np.zeros(1, np.int64)
+    ends = []
+    for _ in range(15):
+        x, y = rng.standard_normal((30, 6)), rng.choice([-1.0, 1.0], 30)
+        ends.append(separability.checked_prefix(x, y, bias, never))
+        assert ends[-1] == naive.separable_prefix(x, y, bias)
+    assert len(set(ends)) > 5
+    assert separability.checked_prefix(x[:3], y[:3], bias, never) == 3
+    assert separability.checked_prefix(np.zeros((3, 6)), np.ones(3), bias, never) == (3 if bias else 0)
+    assert separability.checked_prefix(x, y, bias, np.ones(1, np.int64)) is None
 
 
 def test_larger_problems_are_certified():

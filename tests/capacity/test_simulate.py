@@ -562,7 +562,7 @@ except KeyboardInterrupt:
 def test_solvers_stop_when_their_work_is_not_wanted():
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((400, 200)), rng.choice([-1.0, 1.0], 400)
-    for call in (separability._verdict, separability._largest):
+    for call in (separability._verdict, separability.checked_margin):
         assert call(x, y, False, np.zeros(1, np.int64)).status == "not separable"
         assert call(x, y, False, np.ones(1, np.int64)).status == "undecided"
 

@@ -82,3 +82,27 @@ def wrong_answers(codes, noisy, labels, coding_level):
     fields = (noisy - coding_level) @ readout * labels
     zero = np.abs(fields) < 1e-9
     return np.mean((fields < 0.0) & ~zero) + 0.5 * np.mean(zero)
+
+
+def projection_neurons(rates, input_gain):
+    """Divisive normalisation odor by odor, rates below zero set to zero."""
+    out = []
+    for odor in np.asarray(rates, float):
+        rate = [max(r, 0.0) for r in odor]
+        suppression = (input_gain * sum(rate) / 190.0) ** 1.5
+        out.append([165.0 * r**1.5 / (r**1.5 + 12.0**1.5 + suppression) for r in rate])
+    return np.array(out)
+
+
+def given_codes(drives, others, level, sparsening):
+    """Codes of odors, and of others with the same thresholds: those that give the odors their coding level.
+
+    Thresholds of cells lie half-way to the next drive, one for all just below the weakest drive that counts.
+    """
+    if sparsening == "winners":
+        return [winners(h, round(level * h.shape[1])) for h in (drives, *others)]
+    descending = -np.sort(-(drives if sparsening == "cell" else drives.ravel()), axis=0)
+    count = round(level * len(descending))
+    last, following = descending[count - 1], descending[count]
+    threshold = 0.5 * (last + following) if sparsening == "cell" else last * (1.0 - 1e-6) + following * 1e-6
+    return [h > threshold for h in (drives, *others)]

@@ -50,3 +50,11 @@ def largest_margin(patterns, labels, bias=False, constrained=0):
         options={"maxiter": 1000, "ftol": 1e-14},
     ).x
     return float(fields(best).min() / np.sqrt(best[:size] @ best[:size]))
+
+
+def separable_prefix(patterns, labels, bias=False):
+    """Largest number of first patterns with a positive margin, one pattern at a time."""
+    rows, count = signed(patterns, labels, bias), 0
+    while count < len(rows) and boxed_margin(rows[: count + 1]) > 1e-9:
+        count += 1
+    return count

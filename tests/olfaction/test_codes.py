@@ -273,13 +273,15 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         normal = cpu.Source(
             np.empty((0, 6), np.float32), np.empty(0, np.int32), np.float32(0.8), np.float32(0.6),
             np.zeros(6, np.float32), np.ones(6, np.float32), np.float32(0.9), np.float32(0.3), 2,
+            np.float32(0.0), np.float32(2.0), np.float32(0.1),
         )  # fmt: skip
         measured = normal._replace(
             given=given, order=np.arange(9, dtype=np.int32)[::-1].copy(), mean=given.mean(axis=0)
         )
+        rates = measured._replace(ceiling=np.float32(3.0))
         for rule in (codes.rule(wiring, 0.2, level), codes.rule(wiring, 0.2, None)):
             space = kernels.space(6, 67, rule.winners > 0)
-            for source, count in ((normal, 66), (measured, 9)):
+            for source, count in ((rates, 9), (normal, 66), (measured, 9)):
                 out, packed = np.empty((count, 6), np.float32), np.empty((count, 2), np.uint64)
                 k.draw(source, 1, key, 0, count, space, out)
                 k.encode_drawn(source, 1, key, wiring.wires, rule, 0, count, space, packed)
@@ -293,14 +295,23 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
         k.histogram(odors, wiring.wires, mean, -1, 0, 66, kernels.space(6, 67, False), counts)
         results += [drives, counts.copy(), np.float32(k.split(drives[0], 7, np.empty(66, np.float32)))]
         label, sums = np.empty(66, np.int8), np.zeros((2, 128), np.int64)
-        packed = results[6]
+        packed = results[8]
         k.learn(packed, 0, 1, key, label, sums[0], sums[1])
         active, own, total = np.empty(66, np.int64), np.empty(66, np.int64), np.zeros(66, np.int64)
         k.count(packed, active, np.zeros(128, np.int64))
         both = np.empty((66, 66), np.int32)
         k.overlaps(packed, packed, both)
         results += [label, sums, active, both, np.array(k.overlap_sums(packed, own, total)), own, total]
-        return [*results, np.array([k.wrong(packed, label, sums[0], -0.3, 0.7), k.shared(packed, packed)])]
+        products, totals = np.zeros((3, kernels.LANES)), np.zeros((2, 6))
+        two = (kernels.space(6, 67, False) for _ in range(2))
+        k.drive_products(
+            normal, rates._replace(order=np.arange(66, dtype=np.int32) % 9), 1, key, wiring.wires, mean, 66, *two,
+            products, totals,
+        )  # fmt: skip
+        results += [products, totals]
+        weight = np.linspace(-1.0, 1.0, 128)
+        answers = k.wrong(packed, label, sums[0], -0.3, 0.7), k.misread(packed, label, weight, 0.2, 0.1)
+        return [*results, np.array([*answers, k.shared(packed, packed)])]
 
     with np.errstate(over="ignore"):  # popcounts wrap around
         plain = run(targets.python(np.float32))

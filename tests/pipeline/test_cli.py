@@ -31,12 +31,23 @@ def test_simulate_writes_the_dataset_of_one_call(tmp_path):
     assert dataset.attrs["trials"] == 5
 
 
+def test_simulate_olfaction_takes_every_name_that_the_model_has(tmp_path):
+    file = tmp_path / "x.nc"
+    result = invoke(
+        "simulate", "olfaction", "--inhibition", "none,balanced", "--normalization", "none", "--kenyon-cells", "40",
+        "--odors", "20", "--trials", "2", "-o", str(file),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert store.read(file).inhibition.values.tolist() == ["none", "balanced"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["simulate", "propagation", "--width", "0", "-o", "x.nc"], "width: 0"),
         (["simulate", "propagation", "--colour", "red", "-o", "x.nc"], "--colour"),
         (["simulate", "propagation", "--width", "5"], "--output"),
+        (["simulate", "olfaction", "--normalization", "divisive", "-o", "x.nc"], "pass responses"),
         (["simulate", "astrology", "-o", "x.nc"], "astrology"),
         (["config", "check", "nowhere.yaml"], "nowhere.yaml"),
         (["cell", "--parameters", "{", "-o", "x.nc"], "Expecting"),

@@ -146,7 +146,8 @@ def test_theory_recomputes_cells_of_studies_that_simulate_with_it(package, study
 
 
 @pytest.mark.parametrize(
-    ("study", "uses"), [("kenyon_capacity", True), ("weight_sharing", True), ("phase_diagram", False)]
+    ("study", "uses"),
+    [("kenyon_capacity", True), ("weight_sharing", True), ("decorrelation", True), ("phase_diagram", False)],
 )
 def test_cells_depend_on_every_model_that_their_study_uses(package, study, uses):
     path = package / "capacity/solvers.py"
