@@ -1,9 +1,10 @@
 """Run many short tasks, or one long one, on the threads of the host, with Ctrl-C and progress in mind."""
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,3 +109,16 @@ def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:
     finally:
         stop[0] = 1
         pool.shutdown(wait=False)
+
+
+def one_thread_of_blas() -> contextlib.AbstractContextManager[Any]:
+    """Keep BLAS to one thread: tasks run side by side instead, and last digits do not depend on the number of threads.
+
+    Returns
+    -------
+    context manager
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits

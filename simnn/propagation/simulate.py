@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn import sweeps
+from simnn import running, sweeps
 from simnn._startup import collector_paused
 from simnn.device import backends
 from simnn.propagation import memory, model
@@ -65,7 +65,7 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     dense = plan.run.method == "dense"
     device = None if dense else backends.choose(plan.run.backend, _seconds(plan, count))
     with (
-        _one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext(),
+        running.one_thread_of_blas() if dense or patterns is not None else contextlib.nullcontext(),
         backends.use(device),
     ):
         with collector_paused():
@@ -205,14 +205,6 @@ def simulate(
     {'sigma_w': 2, 'layer': 5, 'input': 1}
     """
     raise NotImplementedError  # a signature and its documentation: the decorator runs `_simulate`
-
-
-def _one_thread_of_blas() -> contextlib.AbstractContextManager[Any]:
-    """Matrix products whose last digits do not depend on the number of threads; tasks run side by side instead."""
-    from threadpoolctl import threadpool_limits
-
-    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
-    return limits
 
 
 def _check_inputs(inputs: ArrayLike | None, given: dict[str, Any]) -> NDArray[np.float64] | None:
@@ -384,7 +376,6 @@ def _dense(
 def _slices(plan: Sweep, inputs: int, sampler: "Sampler", alone: bool) -> "Iterator[tuple[Indices, Indices, Grams]]":
     """Cells, trials and Gram matrices of all tasks, in order; each slice ``alone``, or on threads of the host."""
     from simnn.propagation.observables import Grams
-    from simnn.running import in_slices, one_by_one
 
     def run(first: int, last: int, stop: "Indices") -> "tuple[Indices, Indices, Grams]":
         task = np.arange(first, last)
@@ -394,7 +385,7 @@ def _slices(plan: Sweep, inputs: int, sampler: "Sampler", alone: bool) -> "Itera
         return cell, trial, batch
 
     tasks, size = plan.size * plan.run.trials, memory.GPU_SLICE_BYTES if alone else memory.SLICE_BYTES
-    return (one_by_one if alone else in_slices)(tasks, memory.slice_tasks(plan, inputs, size), run)
+    return (running.one_by_one if alone else running.in_slices)(tasks, memory.slice_tasks(plan, inputs, size), run)
 
 
 def _patterns(network: Network) -> NDArray[np.float64]:
