@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simnn.device import backends
 from simnn.sweeps import Run
 
 if TYPE_CHECKING:
@@ -16,13 +17,22 @@ Array = NDArray[np.float64]
 
 _SLICE_TASKS = 2**16
 
+_GPU_SLICE_TASKS = 2**13
+"""Trials of a call on a GPU: they fill it, and progress still shows."""
+
 Sample = Callable[[int, int, int, NDArray[np.int64]], Array]
 """``sample(point, first, count, stop)``: statistics (count, columns) of trials ``first, first + 1, ...`` of a point;
 NaN where a trial does not have one. A count of 0 loads the kernels. It may end early once ``stop[0]`` is not zero."""
 
 
 def collect(
-    points: int, run: Run, columns: Mapping[str, str], sample: Sample, unit: str, progress: bool | None
+    points: int,
+    run: Run,
+    columns: Mapping[str, str],
+    sample: Sample,
+    unit: str,
+    progress: bool | None,
+    device: int | None = None,
 ) -> dict[str, Array]:
     """Run the trials of all points.
 
@@ -40,6 +50,8 @@ def collect(
         What a trial is, for the progress bar.
     progress : bool, optional
         Whether to show one; by default only on a terminal.
+    device : int, optional
+        GPU that the trials run on, one call after the other; by default, calls run side by side on threads of the host.
 
     Returns
     -------
@@ -49,9 +61,10 @@ def collect(
     from simnn.device import moments
     from simnn.device.targets import cpu
     from simnn.progress import track
-    from simnn.running import in_slices
+    from simnn.running import in_slices, one_by_one
 
     trials, shape = run.trials, (points, len(columns))
+    most = _SLICE_TASKS if device is None else _GPU_SLICE_TASKS
 
     def slice_of(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
         task = np.arange(first, last)
@@ -67,7 +80,7 @@ def collect(
     count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
     add = moments.bind(cpu(np.float64))
     with track(points * trials, unit, progress) as advance:
-        for point, trial, rows in in_slices(points * trials, _SLICE_TASKS, slice_of):
+        for point, trial, rows in (in_slices if device is None else one_by_one)(points * trials, most, slice_of):
             if kept is not None:
                 kept[point, trial] = rows
             else:
@@ -96,6 +109,7 @@ def dataset(
     values: Mapping[str, Array],
     long_names: Mapping[str, str],
     fixed: Mapping[str, Any],
+    device: int | None = None,
 ) -> "xr.Dataset":
     """Describe what `collect` returned.
 
@@ -113,6 +127,8 @@ def dataset(
         From `collect`.
     fixed : mapping
         Parameters that were not swept.
+    device : int, optional
+        GPU that it was computed on.
 
     Returns
     -------
@@ -139,6 +155,6 @@ def dataset(
         "parameters": json.dumps(dict(axes) | dict(fixed) | run.model_dump(), sort_keys=True),
         "seed": str(run.seed),
         "trials": run.trials,
-        "backend": "cpu",
+        **backends.attributes(device),
     }
     return described

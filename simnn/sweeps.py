@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, ParamSpec, TypeVar, cast
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from simnn.device.backends import Backend, on_cuda
+from simnn.device.backends import Backend
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -218,8 +218,6 @@ def expand(experiment: type[E], run: type[Q], parameters: Mapping[str, Any]) -> 
         One line that names the parameter, its value and what is allowed.
     """
     how = run_of(run, parameters, (*experiment.model_fields, *run.model_fields))
-    if on_cuda(how.backend):
-        raise ValueError(f"backend: {how.backend!r} is not allowed: the model has no CUDA kernels: use 'cpu'")
     given = {name: value for name, value in parameters.items() if name in experiment.model_fields}
     swept = axes(experiment, given)
     fixed = checked(experiment, {name: value for name, value in given.items() if name not in swept})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from simnn import sweeps
+from simnn.device.backends import on_cuda
 from simnn.sweeps import Integer, Number, Run, Strict
 
 ENSEMBLES = ("gaussian", "rademacher", "relu", "threshold", "winners", "given")
@@ -123,6 +124,8 @@ def sweep(parameters: Mapping[str, Any], available: int = 0) -> Sweep:
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweeps.expand(Experiment, Run, parameters)
+    if on_cuda(plan.run.backend):
+        raise ValueError(f"backend: {plan.run.backend!r} is not allowed: should be 'auto' or 'cpu'")
     for experiment in plan.experiments:
         _check_together(experiment)
         if experiment.ensemble == "given" and experiment.patterns > available:

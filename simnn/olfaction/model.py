@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from simnn import sweeps
+from simnn.device.backends import on_cuda
 from simnn.sweeps import Integer, Number, Strict
 
 _NONE = BeforeValidator(lambda value: "none" if value is None else value)
@@ -120,6 +121,8 @@ def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bo
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweeps.expand(Experiment, Run, parameters)
+    if on_cuda(plan.run.backend):
+        raise ValueError(f"backend: {plan.run.backend!r} is not allowed: should be 'auto' or 'cpu'")
     for experiment in plan.experiments:
         _check_together(experiment, wired)
         if experiment.normalization != "none" and available is None:
