@@ -301,9 +301,9 @@ def main() -> None:
             "",
             "## Thresholds found, and codes",
             "",
-            f"`olfaction.encode` of odors, coding level {LEVEL}, without thresholds: they are found, exactly, and codes "
-            "packed, without a matrix of drives. NumPy finds the largest drive that is not coded, and compares; truth "
-            "values stay as they are. Times of the process, best of seven, in turns.",
+            f"`olfaction.encode` of odors, coding level {LEVEL}, without thresholds: they are found, exactly, and "
+            "codes packed, without a matrix of drives. NumPy finds the largest drive that is not coded, and compares; "
+            "truth values stay as they are. Times of the process, best of seven, in turns.",
             "",
             *fitting(),
             "",
