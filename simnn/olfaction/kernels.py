@@ -159,7 +159,19 @@ def space(glomeruli: int, cells: int, winners: bool) -> Space:
 
 
 def aligned(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
-    """Zeros whose rows begin with a line of the cache: vectors that straddle two of them take a fifth longer."""
+    """Zeros whose rows begin with a line of the cache: vectors that straddle two of them take a fifth longer.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    kind : type
+        Of numbers with 4 bytes.
+
+    Returns
+    -------
+    array
+    """
     size = 4 * shape[0] * shape[1]
     octets = np.zeros(size + 63, np.uint8)
     first = -octets.ctypes.data % 64
