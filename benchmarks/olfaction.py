@@ -11,11 +11,11 @@ for variable in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
     os.environ.setdefault(variable, "1")
 
 import argparse
-import importlib.util
 import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -34,16 +34,16 @@ LEVEL = 0.05
 Task = Callable[[], object]
 
 
-def best(tasks: dict[str, Task]) -> dict[str, float]:
-    """Shortest time of each task on this thread in seconds, the tasks taking turns."""
+def best(tasks: dict[str, Task], clock: Callable[[], float] = time.thread_time) -> dict[str, float]:
+    """Shortest time of each task in seconds, by default on this thread, the tasks taking turns."""
     for task in tasks.values():
         task()
     seconds = dict.fromkeys(tasks, float("inf"))
     for _ in range(REPEATS):
         for name, task in tasks.items():
-            start = time.thread_time()
+            start = clock()
             task()
-            seconds[name] = min(seconds[name], time.thread_time() - start)
+            seconds[name] = min(seconds[name], clock() - start)
     return seconds
 
 
@@ -53,13 +53,121 @@ def coded(odors: np.ndarray, wiring: olfaction.Wiring, rule: object, out: np.nda
     return lambda: cpu.bound().encode(odors, wiring.wires, rule, 0, len(odors), space, out)
 
 
-def flyhash() -> str:
-    """What became of the FlyHash package."""
-    if importlib.util.find_spec("flyhash") is None:
-        return "The FlyHash package (TeddyHuang-00/FlyHash: Python < 3.12 and NumPy < 2) is not installed here."
-    return (
-        "The FlyHash package is installed, and not timed: it holds drives of all odors, like the matrix product above."
+FLYHASH = """
+import sys, time
+import numpy as np
+from flyhash import FlyHash, __version__
+
+odors, cells, claws, level = np.load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+flyhash = FlyHash(odors.shape[1], cells, density=claws, sparsity=level, seed=0)
+matrix = flyhash.projection_matrix.toarray()
+np.save(sys.argv[5], matrix)
+print(__version__, np.__version__, flush=True)
+for _ in sys.stdin:
+    start = time.process_time()
+    codes = flyhash(odors)
+    print(time.process_time() - start, flush=True)
+np.save(sys.argv[6], codes)
+"""
+"""The peer of `flyhash`, in an interpreter of its own: it codes once for each line that it reads."""
+
+
+def flyhash(python: str | None) -> list[str]:
+    """Winners against the FlyHash package, with its wiring, which needs an older NumPy than this one."""
+    glomeruli, cells, claws, count = CASES[0]
+    lines = [
+        "| N, M, K, P | simnn, packed (ms) | simnn, truth values (ms) | FlyHash, int32 (ms) | ratio, packed | "
+        "ratio, truth values |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    case = f"| {glomeruli}, {cells}, {claws}, {count} "
+    if python is None:
+        return [*lines, case + "| | | not installed here | | |"]
+    odors = olfaction.draw_odors(glomeruli=glomeruli, odors=count)
+    with tempfile.TemporaryDirectory() as name:
+        given, wiring, result = (pathlib.Path(name) / file for file in ("odors.npy", "wiring.npy", "codes.npy"))
+        np.save(given, odors)
+        settings = [str(given), str(cells), str(claws), str(LEVEL), str(wiring), str(result)]
+        with subprocess.Popen(
+            [python, "-c", FLYHASH, *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as peer:
+            versions = peer.stdout.readline().split()
+            matrix = np.load(wiring).astype(np.float64)
+            tasks = {
+                kind: lambda packed=kind == "packed": olfaction.encode(
+                    odors, matrix, LEVEL, sparsening="winners", packed=packed
+                )
+                for kind in ("packed", "values")
+            }
+            seconds = dict.fromkeys([*tasks, "peer"], float("inf"))
+            codes = tasks["values"]()
+            for _ in range(REPEATS):
+                for kind, task in tasks.items():
+                    start = time.process_time()
+                    task()
+                    seconds[kind] = min(seconds[kind], time.process_time() - start)
+                peer.stdin.write("\n")
+                peer.stdin.flush()
+                seconds["peer"] = min(seconds["peer"], float(peer.stdout.readline()))
+            peer.stdin.close()
+        # Of nearly equal drives another may win: sums are in another order.
+        same = float(np.mean((np.load(result) > 0) == codes))
+    ms = {kind: 1e3 * value for kind, value in seconds.items()}
+    return [
+        *lines,
+        f"{case}| {ms['packed']:.1f} | {ms['values']:.1f} | {ms['peer']:.1f} | {ms['peer'] / ms['packed']:.1f} | "
+        f"{ms['peer'] / ms['values']:.1f} |",
+        "",
+        f"FlyHash {versions[0]} with NumPy {versions[1]}; a share of {same:.7f} of all bits is the same.",
+    ]
+
+
+def fitting() -> list[str]:
+    """Codes of odors whose thresholds are found, against products and partitions."""
+    glomeruli, cells, claws, count = CASES[0]
+    wiring = olfaction.draw_wiring(glomeruli=glomeruli, kenyon_cells=cells, claws=claws)
+    odors = olfaction.draw_odors(glomeruli=glomeruli, odors=count)
+    rows = np.ascontiguousarray(wiring.matrix().astype(np.float32))
+    columns, rank = np.ascontiguousarray(rows.T), count - round(LEVEL * count) - 1
+
+    def cell() -> np.ndarray:
+        drives = odors @ columns
+        return drives > np.partition(drives, rank, axis=0)[rank]
+
+    def transposed() -> np.ndarray:
+        drives = rows @ odors.T
+        return drives > np.partition(drives, rank, axis=1)[:, rank, None]
+
+    def common() -> np.ndarray:
+        drives = odors @ columns
+        last = drives.size - round(LEVEL * drives.size) - 1
+        return drives > np.partition(drives.reshape(-1), last)[last]
+
+    seconds = best(
+        {
+            "cell": lambda: olfaction.encode(odors, wiring, LEVEL),
+            "global": lambda: olfaction.encode(odors, wiring, LEVEL, sparsening="global"),
+            "partition": cell,
+            "transposed": transposed,
+            "common": common,
+        },
+        time.process_time,
     )
+    ms = {name: 1e3 * value for name, value in seconds.items()}
+    case = f"| {glomeruli}, {cells}, {claws}, {count} | "
+    peers = (
+        ("cell", "partition", "`odors @ J.T`, `np.partition` along odors"),
+        ("cell", "transposed", "`J @ odors.T`, `np.partition` along rows, codes transposed"),
+        ("global", "common", "`odors @ J.T`, `np.partition` of all drives"),
+    )
+    return [
+        "| N, M, K, P | thresholds | simnn (ms) | NumPy | NumPy (ms) | ratio |",
+        "|---|---|---:|---|---:|---:|",
+        *(
+            case + f"{code} | {ms[code]:.1f} | {what} | {ms[peer]:.1f} | {ms[peer] / ms[code]:.1f} |"
+            for code, peer, what in peers
+        ),
+    ]
 
 
 def against_numpy() -> list[str]:
@@ -104,19 +212,15 @@ def products(
 
 
 def counting() -> list[str]:
-    """Overlaps of packed codes against a matrix product, and thresholds of given odors against a partition."""
+    """Overlaps of packed codes against a matrix product."""
     wiring, count = olfaction.draw_wiring(), 2000
     odors = olfaction.draw_odors(odors=count)
     packed = olfaction.encode(odors, wiring, LEVEL, sparsening="winners")
     dense = olfaction.unpack(packed, 2000).astype(np.float32)
-    transposed = np.ascontiguousarray(wiring.matrix().T.astype(np.float32))
-    rank = count - round(LEVEL * count)
     seconds = best(
         {
             "overlaps": lambda: olfaction.overlaps(packed),
             "product": lambda: dense @ dense.T,
-            "thresholds": lambda: olfaction.thresholds(odors, wiring, LEVEL),
-            "partition": lambda: np.partition(odors @ transposed, rank, axis=0)[rank],
         }
     )
     ms = {name: 1e3 * value for name, value in seconds.items()}
@@ -125,8 +229,6 @@ def counting() -> list[str]:
         "|---|---:|---:|---:|",
         f"| overlaps of all pairs of codes; product of float32 codes | {ms['overlaps']:.1f} | {ms['product']:.1f} | "
         f"{ms['product'] / ms['overlaps']:.1f} |",
-        f"| threshold of each cell; product and `np.partition` | {ms['thresholds']:.1f} | {ms['partition']:.1f} | "
-        f"{ms['partition'] / ms['thresholds']:.1f} |",
     ]
 
 
@@ -139,13 +241,20 @@ def memory() -> list[str]:
         "`olfaction.draw_odors`, then `olfaction.encode`, winners, packed": (
             "olfaction.encode(olfaction.draw_odors(odors=1_000_000), olfaction.draw_wiring(), sparsening='winners')"
         ),
+        "the same, thresholds of each cell, found": (
+            "olfaction.encode(olfaction.draw_odors(odors=1_000_000), olfaction.draw_wiring())"
+        ),
+        "the same, a global threshold, found": (
+            "olfaction.encode(olfaction.draw_odors(odors=1_000_000), olfaction.draw_wiring(), sparsening='global')"
+        ),
     }
     for name, call in programs.items():
         program = (
             "import time; from simnn import olfaction; olfaction.simulate(odors=100, trials=1); "
             "olfaction.encode(olfaction.draw_odors(odors=9), olfaction.draw_wiring(), 0.3); "
-            "start = time.perf_counter(); "
-            f"{call or 'pass'}; print(time.perf_counter() - start); "
+            "olfaction.encode(olfaction.draw_odors(odors=9), olfaction.draw_wiring(), 0.3, sparsening='global'); "
+            "start = time.process_time(); "
+            f"{call or 'pass'}; print(time.process_time() - start); "
             "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
         )
         output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
@@ -160,15 +269,17 @@ def sweeps() -> list[str]:
     for odors, pairs in ((200, 200), (1000, 1000), (5000, 1000)):
         call = {"odors": odors, "pairs": pairs, "inhibition": "balanced"}
         olfaction.simulate(trials=1, **call)
-        start = time.perf_counter()
+        start = time.process_time()
         olfaction.simulate(trials=20, **call)
-        lines.append(f"| {odors} | {pairs} | {1e3 * (time.perf_counter() - start) / 20:.1f} |")
+        lines.append(f"| {odors} | {pairs} | {1e3 * (time.process_time() - start) / 20:.1f} |")
     return lines
 
 
 def main() -> None:
     """Print the tables and write them to the documentation."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flyhash", metavar="PYTHON", help="interpreter that has the FlyHash package")
+    python = parser.parse_args().flyhash
     import numba
 
     text = "\n".join(
@@ -188,7 +299,21 @@ def main() -> None:
             "",
             *against_numpy(),
             "",
-            flyhash(),
+            "## Thresholds found, and codes",
+            "",
+            f"`olfaction.encode` of odors, coding level {LEVEL}, without thresholds: they are found, exactly, and "
+            "codes packed, without a matrix of drives. NumPy finds the largest drive that is not coded, and compares; "
+            "truth values stay as they are. Times of the process, best of seven, in turns.",
+            "",
+            *fitting(),
+            "",
+            "## Winners, against the FlyHash package",
+            "",
+            "The same odors and wiring, `round(f M)` winners each; FlyHash (TeddyHuang-00/FlyHash: Python < 3.12 and "
+            "NumPy < 2) runs in an interpreter of its own, given by `--flyhash`. Times of the processes, best of "
+            "seven, in turns.",
+            "",
+            *flyhash(python),
             "",
             "## Counting in packed codes",
             "",

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 SPARSENING = ("cell", "global", "winners")
 """Whether each cell has its own threshold, all have one, or the cells with the largest drives to an odor win."""
 
-_BLOCK = 2**22
-"""Drives that are kept at a time: 16 MB."""
-
 
 def winners_of(kenyon_cells: int, coding_level: float) -> int:
     """Number of cells that win.
@@ -117,55 +114,34 @@ def thresholds(odors: ArrayLike, wiring: Wiring, coding_level: float, *, sparsen
     ValueError
         If a parameter is out of range, or the coding level means no odor, or all of them.
     """
-    from simnn.olfaction import cpu, kernels
+    wires = _as_wiring(wiring)
+    rows = _odors(odors, wires)
+    choice("sparsening", sparsening, SPARSENING[:2])
+    return _fitted(rows, wires, coding_level, sparsening, np.empty((0, 0), np.uint64))
 
-    wiring, rows = _as_wiring(wiring), _odors(odors, _as_wiring(wiring))
+
+def _fitted(
+    odors: NDArray[Any], wiring: Wiring, coding_level: float, sparsening: str, codes: "Packed"
+) -> NDArray[np.float32]:
+    """Thresholds; and codes, if there is room for them."""
+    from simnn.olfaction import levels
+
     level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
-    one_each = choice("sparsening", sparsening, SPARSENING[:2]) == "cell"
-    cells, space = wiring.kenyon_cells, kernels.space(wiring.glomeruli, wiring.kenyon_cells, False)
-    chosen = round(level * len(rows) * (1 if one_each else cells))
-    if not 0 < chosen < len(rows) * (1 if one_each else cells):
+    cells, drives = wiring.kenyon_cells, len(odors) * (1 if sparsening == "cell" else wiring.kenyon_cells)
+    chosen = round(level * drives)
+    if not 0 < chosen < drives:
         raise ValueError(
-            f"coding_level: {coding_level!r} is not allowed with {len(rows)} odors: cells would fire for {chosen}"
+            f"coding_level: {coding_level!r} is not allowed with {len(odors)} odors: cells would fire for {chosen}"
         )
-    if not one_each:
-        return np.full(cells, _global_threshold(rows, wiring, chosen), np.float32)
-    together = max(1, min(32, _BLOCK // len(rows)))
-    drives, scratch = np.empty((together, len(rows)), np.float32), np.empty(len(rows), np.float32)
-    out, k = np.empty(cells, np.float32), cpu.bound()
-    for begin in range(0, cells, together):
-        end = min(begin + together, cells)
-        k.cell_drives(rows, wiring.wires, np.float32(wiring.mean), begin, end, space, drives)
-        for i in range(begin, end):
-            out[i] = k.split(drives[i - begin], chosen, scratch)
-    return out
-
-
-def _global_threshold(odors: NDArray[Any], wiring: Wiring, chosen: int) -> Any:
-    """Radix search for the drive that so many are at least as large as, then ties."""
-    prefix, above = -1, 0
-    for _ in range(2):
-        counts = sum(_histograms(odors, wiring, prefix), np.zeros(2**16, np.int64))
-        larger = above + np.concatenate([np.cumsum(counts[::-1])[::-1][1:], [0]])
-        digit = int(np.flatnonzero(larger + counts >= chosen)[-1])
-        above, equal, prefix = int(larger[digit]), int(counts[digit]), digit if prefix < 0 else (prefix << 16) + digit
-    ordered = prefix - 2**31
-    value = np.array(ordered if ordered >= 0 else -ordered | 2**31, np.uint32).view(np.float32)[()]
-    return np.nextafter(value, np.float32(-np.inf)) if above + equal - chosen < chosen - above else value
-
-
-def _histograms(odors: NDArray[Any], wiring: Wiring, prefix: int) -> Any:
-    from simnn.olfaction import cpu, kernels
-    from simnn.running import in_slices
-
-    def run(first: int, last: int, _stop: NDArray[np.int64]) -> NDArray[np.int64]:
-        counts = np.zeros(2**16, np.int64)
-        space = kernels.space(wiring.glomeruli, wiring.kenyon_cells, False)
-        ends = min(kernels.LANES * first, len(odors)), min(kernels.LANES * last, len(odors))
-        cpu.bound().histogram(odors, wiring.wires, np.float32(wiring.mean), prefix, *ends, space, counts)
-        return counts
-
-    return in_slices(-(-len(odors) // kernels.LANES), 2**20, run)
+    if sparsening == "cell":
+        return levels.fit(odors, wiring, chosen, codes)
+    common = levels.fit_common(odors, wiring, chosen, codes)
+    if common is not None:
+        return np.full(cells, common, np.float32)
+    found = np.full(cells, levels.search_common(odors, wiring, chosen), np.float32)
+    if len(codes):
+        _code(odors, wiring, rule(wiring, level, found), codes)
+    return found
 
 
 def rule(wiring: Wiring, level: float, thresholds: NDArray[np.float32] | None) -> "Rule":
@@ -208,7 +184,9 @@ def encode(
     thresholds: ArrayLike | None = None,
     packed: bool = True,
 ) -> Any:
-    """Sparse codes of odors: drives, and which cells are active, in one pass that never holds the drives of all odors.
+    """Sparse codes of odors: drives, and which cells are active, in one pass that never holds all drives.
+
+    Thresholds that give the odors the coding level are found in the same pass.
 
     Parameters
     ----------
@@ -232,7 +210,9 @@ def encode(
     -------
     (P, ceil(M / 64)) uint64 array, or (P, M) bool array
         See `unpack` and `count_active`. Memory beyond the result: for each thread 512 B for each cell if there are
-        winners, and 1 KB for each glomerulus.
+        winners, and 1 KB for each glomerulus. Thresholds that are found here take 4 B for each number of the odors, and
+        for each thread 40 B for each odor and 8 MB, or 4 to 64 MB and some 12 B for one in 100 drives if they are
+        global.
 
     Raises
     ------
@@ -254,33 +234,34 @@ def encode(
     >>> codes.shape, set(olfaction.count_active(codes).tolist())
     ((1000, 32), {100})
     """
-    from simnn.olfaction import cpu, kernels
-    from simnn.running import in_slices
+    from simnn.olfaction import kernels
 
     wires = _as_wiring(wiring)
     rows = _odors(odors, wires)
     level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
+    codes = np.empty((len(rows), kernels.words_of(wires.kenyon_cells)), np.uint64)
     if choice("sparsening", sparsening, SPARSENING) == "winners":
         if thresholds is not None:
             raise ValueError("thresholds: not allowed with winners, which have none")
-        law = rule(wires, level, None)
+        _code(rows, wires, rule(wires, level, None), codes)
     elif thresholds is None:
-        law = rule(wires, level, _thresholds(rows, wires, level, sparsening=sparsening))
+        _fitted(rows, wires, level, sparsening, codes)
     else:
-        law = rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells))
-    codes = np.empty((len(rows), kernels.words_of(wires.kenyon_cells)), np.uint64)
-
-    def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:
-        space = kernels.space(wires.glomeruli, wires.kenyon_cells, law.winners > 0)
-        ends = min(kernels.LANES * first, len(rows)), min(kernels.LANES * last, len(rows))
-        cpu.bound().encode(rows, wires.wires, law, *ends, space, codes)
-
-    for _ in in_slices(-(-len(rows) // kernels.LANES), 2**20, run):
-        pass
+        _code(rows, wires, rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells)), codes)
     return codes if packed else unpack(codes, wires.kenyon_cells)
 
 
-_thresholds = thresholds
+def _code(odors: NDArray[Any], wiring: Wiring, law: "Rule", codes: "Packed") -> None:
+    from simnn.olfaction import cpu, kernels
+    from simnn.running import in_slices
+
+    def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:
+        space = kernels.space(wiring.glomeruli, wiring.kenyon_cells, law.winners > 0)
+        ends = min(kernels.LANES * first, len(odors)), min(kernels.LANES * last, len(odors))
+        cpu.bound().encode(odors, wiring.wires, law, *ends, space, codes)
+
+    for _ in in_slices(-(-len(odors) // kernels.LANES), 2**20, run):
+        pass
 
 
 def _given_thresholds(values: ArrayLike, cells: int) -> NDArray[np.float32]:

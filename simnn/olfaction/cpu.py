@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.device import normals, philox, selection
+from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
 from simnn.olfaction import kernels
 from simnn.olfaction.kernels import LANES
@@ -57,8 +57,6 @@ class Kernels(NamedTuple):
     encode_drawn: Callable[..., Any]
     draw: Callable[..., Any]
     drive_products: Callable[..., Any]
-    cell_drives: Callable[..., Any]
-    split: Callable[..., Any]
     histogram: Callable[..., Any]
     learn: Callable[..., Any]
     wrong: Callable[..., Any]
@@ -103,8 +101,6 @@ def bind(target: Target) -> Kernels:
         ``drive_products(source, other, trial, key, wires, mean, count, space, other_space, sums, totals)``: adds to
         ``sums`` (3, LANES) the products of the drives to the first odors of two sources, and the squares of both, over
         cells and the odors of a lane; to ``totals`` (2, N) the odors of both.
-        ``cell_drives(odors, wires, mean, begin, end, space, out)``: drives of at most 32 cells to all odors.
-        ``split(values, k, scratch)``: threshold that the k largest of the values exceed, or as many as ties allow.
         ``histogram(odors, wires, mean, prefix, first, last, space, counts)``: of the upper halves of the ordered bit
         patterns of all drives, or of the lower ones of those with the upper half ``prefix`` >= 0.
         ``learn(codes, first, trial, key, label, weight, total)``: labels -1 or 1 of odors first, first + 1, ..., sums
@@ -124,10 +120,9 @@ def bind(target: Target) -> Kernels:
     pairs = normals.bind(target).pairs
     random = philox.bind(target)
     philox4x32, uniform = random.philox4x32, random.uniform
-    kth_largest = selection.bind(target).kth_largest
     word, to_bits = target.word, target.to_bits
     odors_stream = philox.ODORS * philox.COLUMNS
-    zero, one, half, infinity = np.float32(0.0), np.float32(1.0), np.float32(0.5), np.float32(np.inf)
+    zero, one = np.float32(0.0), np.float32(1.0)
     bit = np.uint64(1)
 
     @target.device
@@ -294,35 +289,6 @@ def bind(target: Target) -> Kernels:
     # --- thresholds -------------------------------------------------------------------------------------------------
 
     @target.kernel
-    def cell_drives(odors, wires, mean, begin, end, space, out):
-        shift = space.lane[0]
-        for first in range(0, odors.shape[0], LANES):
-            lanes = min(LANES, odors.shape[0] - first)
-            load(odors, first, lanes, space.tile)
-            common_drive(mean, space.tile, shift)
-            tile_drives(wires, begin, end, space.tile, space.drive)
-            for i in range(end - begin):
-                row, drive = out[i], space.drive[i]
-                for t in range(lanes):
-                    row[first + t] = drive[t] - shift[t]
-
-    @target.kernel
-    def split(values, k, scratch):
-        value = kth_largest(values, k, scratch)
-        larger, equal, above, below = 0, 0, infinity, -infinity
-        for j in range(values.shape[0]):
-            v = values[j]
-            larger += 1 if v > value else 0
-            equal += 1 if v == value else 0
-            above = min(above, v) if v > value else above
-            below = max(below, v) if v < value else below
-        upper, lower = (value, below) if larger + equal - k < k - larger else (above, value)
-        if upper == infinity or lower == -infinity:
-            return lower
-        middle = lower + half * (upper - lower)
-        return middle if middle < upper else lower
-
-    @target.kernel
     def histogram(odors, wires, mean, prefix, first, last, space, counts):
         shift, cells = space.lane[0], wires.count.shape[0]
         for begin in range(first, last, LANES):
@@ -437,8 +403,6 @@ def bind(target: Target) -> Kernels:
         encode_drawn,
         draw,
         drive_products,
-        cell_drives,
-        split,
         histogram,
         learn,
         wrong,

@@ -145,21 +145,33 @@ def space(glomeruli: int, cells: int, winners: bool) -> Space:
     rows = -(-(glomeruli + 1) // 16) * 16
     words, all_cells = (2 * words_of(cells), 64 * words_of(cells)) if winners else (2, 32)
     return Space(
-        _aligned((rows, LANES), np.float32),
-        _aligned((rows, LANES), np.float32),
-        _aligned((4, 512), np.uint32),
-        _aligned((all_cells, LANES), np.float32),
-        _aligned((9, LANES), np.float32),
-        _aligned((words, LANES), np.uint32),
-        _aligned((words, LANES), np.uint32),
+        aligned((rows, LANES), np.float32),
+        aligned((rows, LANES), np.float32),
+        aligned((4, 512), np.uint32),
+        aligned((all_cells, LANES), np.float32),
+        aligned((9, LANES), np.float32),
+        aligned((words, LANES), np.uint32),
+        aligned((words, LANES), np.uint32),
         np.zeros(all_cells, np.float32),
         np.zeros(all_cells, np.float32),
         np.zeros(all_cells, np.int32),
     )
 
 
-def _aligned(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
-    """Zeros whose rows begin with a line of the cache: vectors that straddle two of them take a fifth longer."""
+def aligned(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
+    """Zeros whose rows begin with a line of the cache: vectors that straddle two of them take a fifth longer.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns.
+    kind : type
+        Of numbers with 4 bytes.
+
+    Returns
+    -------
+    array
+    """
     size = 4 * shape[0] * shape[1]
     octets = np.zeros(size + 63, np.uint8)
     first = -octets.ctypes.data % 64

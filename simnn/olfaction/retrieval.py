@@ -180,7 +180,7 @@ def fly_codes(vectors: ArrayLike, cells: int, winners: int, *, share: float = 0.
     Parameters
     ----------
     vectors : (P, d) array
-        One in each row; each is centred by its own mean.
+        One in each row, computed with in single precision; centring each by its own mean would change no code.
     cells : int
         Number m of cells.
     winners : int
@@ -201,19 +201,20 @@ def fly_codes(vectors: ArrayLike, cells: int, winners: int, *, share: float = 0.
     """
     from scipy.sparse import csr_array
 
+    from simnn.olfaction.codes import encode
+    from simnn.olfaction.wiring import given_wiring
+
     x = _vectors("vectors", vectors)
     m, k = _count("cells", cells), _count("winners", winners, cells)
     if not 0.0 < share <= 1.0:
         raise ValueError(f"share: {share!r} is not allowed: should be in (0, 1]")
     inputs, rng = max(1, round(share * x.shape[1])), np.random.default_rng(seed)
     chosen = np.argsort(rng.random((m, x.shape[1])), axis=1)[:, :inputs]
-    wiring = csr_array((np.ones(chosen.size), chosen.ravel(), np.arange(m + 1) * inputs), shape=(m, x.shape[1]))
-    drives = (wiring @ (x - x.mean(axis=1, keepdims=True)).T).T
-    # Of equal drives the first cell: whatever is above the smallest winner, then equals in their order.
-    smallest = np.partition(drives, m - k, axis=1)[:, m - k, None]
-    above, equal = drives > smallest, drives == smallest
-    left = k - above.sum(axis=1, keepdims=True)
-    fires = above | (equal & (np.cumsum(equal, axis=1) <= left))
+    wiring: Any = csr_array((np.ones(chosen.size), chosen.ravel(), np.arange(m + 1) * inputs), shape=(m, x.shape[1]))
+    if k == m:
+        return csr_array(np.ones((len(x), m)))
+    # Cells have equal numbers of inputs: centring would take the same from all their drives to a vector.
+    fires = encode(x, given_wiring(wiring), k / m, sparsening="winners", packed=False)
     return csr_array(fires.astype(np.float64))
 
 

@@ -63,6 +63,20 @@ def hebbian_errors(matrix, coding_level, odors, amplitude, trials, generator):
     return np.array(errors)
 
 
+def circuit_errors(glomeruli, cells, levels, odors, amplitude, readouts, generator):
+    """Mean error of Hebbian readouts with random labels of one circuit with Gaussian weights, at each coding level."""
+    matrix = generator.standard_normal((glomeruli, cells), np.float32)
+    x, noise = generator.standard_normal((2, odors, glomeruli), np.float32)
+    labels = generator.choice(np.float32([-1.0, 1.0]), (odors, readouts))
+    h = x @ matrix
+    drives = h, np.float32(np.sqrt(1.0 - amplitude**2)) * h + (np.float32(amplitude) * noise) @ matrix
+    deviations, errors = np.sqrt(np.square(matrix).sum(axis=0)), []
+    for level in levels:
+        codes, noisy = (np.float32(h > stats.norm.isf(level) * deviations) - np.float32(level) for h in drives)
+        errors.append(np.mean((noisy @ (codes.T @ labels)) * labels < 0.0))
+    return np.array(errors)
+
+
 def winners(drives, count):
     """The largest drives of each row, of equal ones the first."""
     code = np.zeros(drives.shape, bool)

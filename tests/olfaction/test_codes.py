@@ -8,7 +8,7 @@ import pytest
 
 from simnn import olfaction, running
 from simnn.device import targets
-from simnn.olfaction import codes, cpu, drive_pairs, kernels
+from simnn.olfaction import codes, cpu, drive_pairs, fitting, kernels, levels
 from simnn.olfaction.weights import WEIGHTS
 from tests.naive import olfaction as naive
 
@@ -240,20 +240,71 @@ def test_bits_do_not_depend_on_threads_slices_or_other_odors(monkeypatch, thread
         for name, level in (("cell", np.ones(150)), ("winners", None))
     }
     reference = {name: call(odors) for name, call in calls.items()}
-    shared = olfaction.thresholds(odors, wiring, 0.1, sparsening="global")
+    names = ("cell", "global")
+    own = [olfaction.thresholds(odors, wiring, 0.1, sparsening=name) for name in names]
+    fitted = [olfaction.encode(odors, wiring, 0.1, sparsening=name) for name in names]
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
     monkeypatch.setattr(running, "SLICE_SECONDS", slice_seconds)
     for name, call in calls.items():
         np.testing.assert_array_equal(call(odors), reference[name])
         np.testing.assert_array_equal(call(odors[37:300]), reference[name][37:300])
-    np.testing.assert_array_equal(olfaction.thresholds(odors, wiring, 0.1, sparsening="global"), shared)
+    for name, level, code in zip(names, own, fitted, strict=True):
+        np.testing.assert_array_equal(olfaction.thresholds(odors, wiring, 0.1, sparsening=name), level)
+        np.testing.assert_array_equal(olfaction.encode(odors, wiring, 0.1, sparsening=name), code)
 
 
-def test_blocks_of_cells_change_no_threshold(monkeypatch):
-    wiring, odors = olfaction.draw_wiring(kenyon_cells=70), olfaction.draw_odors(odors=200)
-    reference = olfaction.thresholds(odors, wiring, 0.1)
-    monkeypatch.setattr(codes, "_BLOCK", 600)
-    np.testing.assert_array_equal(olfaction.thresholds(odors, wiring, 0.1), reference)
+def oracle(odors, wiring, level, sparsening):
+    """Thresholds from all drives, exact for small integers: half-way between neighbors, or the last drive of all."""
+    drives = drives_of(odors, wiring)
+    rows = drives.T if sparsening == "cell" else drives.reshape(1, -1)
+    out = []
+    for row in np.sort(rows, axis=1)[:, ::-1]:
+        k = round(level * len(row))
+        larger, ties = np.sum(row > row[k - 1]), np.sum(row >= row[k - 1])
+        fires = larger if k - larger <= ties - k and not ties - k < k - larger else ties
+        if sparsening == "global" or fires in (0, len(row)):
+            out.append(row[k - 1] if fires == larger else np.nextafter(np.float32(row[k - 1]), np.float32(-np.inf)))
+        else:
+            out.append((row[fires - 1] + row[fires]) / 2.0)
+    return np.float32(out), rows
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "global"])
+@pytest.mark.parametrize("kind", ["many values", "few values", "sorted", "periodic", "one odor stands out", "silent"])
+@pytest.mark.parametrize(("count", "level"), [(700, 0.05), (3000, 0.01), (3000, 0.4)])
+def test_thresholds_do_not_depend_on_the_sample(monkeypatch, sparsening, kind, count, level):
+    rng, wiring = np.random.default_rng(13), olfaction.draw_wiring(glomeruli=12, kenyon_cells=70, claws=4)
+    odors = {
+        "many values": rng.integers(-(2**12), 2**12, (count, 12)),
+        "few values": rng.integers(0, 3, (count, 12)),
+        "sorted": np.sort(rng.integers(-(2**12), 2**12, (count, 12)), axis=0),
+        "periodic": rng.integers(-(2**12), 2**12, (10, 12))[np.arange(count) % 10],
+        "one odor stands out": np.where(np.arange(count)[:, None] == 5, 2**16, rng.integers(0, 2**9, (count, 12))),
+        "silent": rng.integers(-(2**12), 2**12, (count, 12)) * (np.arange(12) < 3),
+    }[kind]
+    expected, rows = oracle(odors, wiring, level, sparsening)
+    bits = (rows > expected[:, None]).reshape(70, count, order="A") if sparsening == "cell" else rows > expected[0]
+    bits = bits.T if sparsening == "cell" else bits.reshape(count, 70)
+    for sample, drives in ((6144, 2**20), (256, 256 * 70), (1, 1)):
+        monkeypatch.setattr(levels, "_SAMPLE", sample)
+        monkeypatch.setattr(levels, "_DRIVES", drives)
+        found = olfaction.thresholds(odors, wiring, level, sparsening=sparsening)
+        codes_found = olfaction.encode(odors, wiring, level, sparsening=sparsening, packed=False)
+        np.testing.assert_array_equal(codes_found, bits)
+        np.testing.assert_array_equal(codes_found, odors @ wiring.matrix().T > found)
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "global"])
+@pytest.mark.parametrize("deviations", [0.0, 0.3, 30.0])
+def test_levels_that_mislead_change_no_threshold(monkeypatch, sparsening, deviations):
+    wiring, odors = olfaction.draw_wiring(kenyon_cells=200), olfaction.draw_odors(odors=2000)
+    expected = [f(odors, wiring, 0.1, sparsening=sparsening) for f in (olfaction.thresholds, olfaction.encode)]
+    monkeypatch.setattr(levels, "_SAMPLE", 128)
+    monkeypatch.setattr(levels, "_DRIVES", 1)
+    for module, name in ((levels, "_DEVIATIONS"), (fitting, "DEVIATIONS")):
+        monkeypatch.setattr(module, name, deviations)
+    for want, f in zip(expected, (olfaction.thresholds, olfaction.encode), strict=True):
+        np.testing.assert_array_equal(f(odors, wiring, 0.1, sparsening=sparsening), want)
 
 
 def test_plain_python_and_compiled_kernels_are_the_same_bits():
@@ -289,11 +340,24 @@ def test_plain_python_and_compiled_kernels_are_the_same_bits():
                 k.encode(out, wiring.wires, rule, 0, count, space, again)
                 np.testing.assert_array_equal(packed, again)
                 results += [out, packed]
-        drives, counts = np.empty((30, 66), np.float32), np.zeros(2**16, np.int64)
+        counts = np.zeros(2**16, np.int64)
         mean, odors = np.float32(wiring.mean), results[-4]
-        k.cell_drives(odors, wiring.wires, mean, 20, 50, space, drives)
         k.histogram(odors, wiring.wires, mean, -1, 0, 66, kernels.space(6, 67, False), counts)
-        results += [drives, counts.copy(), np.float32(k.split(drives[0], 7, np.empty(66, np.float32)))]
+        results.append(counts.copy())
+        f, tiles, order = fitting.bind(target), fitting.tiles(66, 6), np.random.default_rng(0).permutation(66)
+        f.arrange(odors, order, 0, 1, tiles)
+        some, fitted = np.empty((1, 67, 128), np.float32), np.empty((66, 2), np.uint64)
+        f.sample(tiles, wiring.wires, mean, 66, np.empty(128, np.float32), some)
+        goal, found = fitting.goal(66, 13, 66, 1, 0.4, 3.0), np.empty(67, np.float32)
+        f.fit(tiles, order, wiring.wires, mean, goal, 0, 2, fitting.room(66, 1, 66), found, fitted)
+        high, low = f.bracket(some[:, :1].copy(), goal)
+        value, place = np.zeros(300, np.float32), np.zeros(300, np.int64)
+        sizes = f.scan(
+            tiles, order, wiring.wires, mean, high, low, 0, 2, fitting.room(66, 1, 1), value, place, fitted.copy()
+        )
+        results += [some, found, fitted.copy(), np.array([high, low]), np.array(sizes), value, place]
+        f.settle(value[: sizes[1]], place[: sizes[1]], high, fitted)
+        results.append(fitted)
         label, sums = np.empty(66, np.int8), np.zeros((2, 128), np.int64)
         packed = results[8]
         k.learn(packed, 0, 1, key, label, sums[0], sums[1])

@@ -579,6 +579,65 @@ def test_an_explicit_readout_makes_that_error():
     assert errors.mean() == pytest.approx(error, abs=0.01 + 5.0 * errors.std() / math.sqrt(60))
 
 
+# Published errors, N = 100, Gaussian weights, eps = 0.5; standard errors 0.005, and 0.003 to 0.008.
+BY_LEVEL = {0.005: 0.255, 0.01: 0.229, 0.02: 0.233, 0.05: 0.249, 0.1: 0.278, 0.2: 0.314, 0.3: 0.333, 0.5: 0.342}
+BY_EXPANSION = {1: 0.388, 2: 0.339, 5: 0.302, 10: 0.257, 20: 0.223, 50: 0.206, 100: 0.209}
+
+
+def circuits(count, *settings, seed):
+    """Mean over circuits, and its standard error."""
+    rng = np.random.default_rng(seed)
+    errors = np.array([naive.circuit_errors(*settings, 10, rng) for _ in range(count)])
+    return errors.mean(axis=0), errors.std(axis=0, ddof=1) / math.sqrt(count)
+
+
+def test_readouts_have_the_errors_of_the_table_at_each_coding_level():
+    levels = np.array(list(BY_LEVEL))
+    found, stderr = circuits(12, 100, 2000, levels, 600, 0.5, seed=21)
+    # 4.5 standard errors with 11 degrees of freedom, and of the table: one false alarm in 1000 for the curve.
+    assert np.all(np.abs(found - list(BY_LEVEL.values())) < 4.5 * np.hypot(stderr, 0.005))
+    dimension = theory.dimension(100, 2000, 100, levels, weights="gaussian")
+    errors = theory.hebbian_error(dimension, 600, theory.input_noise(0.5), levels)
+    close = levels >= 0.05
+    assert np.all(np.abs(found - errors)[close] < 0.01 + 2.0 * stderr[close])
+    # A dimension that is 1.3 times as large would be seen.
+    planted = theory.hebbian_error(1.3 * dimension, 600, theory.input_noise(0.5), levels)
+    assert np.any(np.abs(found - planted)[close] > 0.01 + 4.5 * stderr[close])
+    # At 0.02, 0.01 and 0.005 the formula is low, and the lower the sparser.
+    low = (found - errors)[2::-1]
+    assert np.all(low > 4.5 * stderr[2::-1])
+    assert np.all(np.diff(low) > 0.0)
+
+
+def test_more_cells_do_not_mend_the_formula_of_sparse_codes():
+    # M f is 10 and 80: low by 0.012 at both, standard errors 0.002.
+    for cells in (500, 4000):
+        found, stderr = circuits(8, 100, cells, [0.02], 400, 0.5, seed=23)
+        dimension = theory.dimension(100, cells, 100, 0.02, weights="gaussian")
+        error = theory.hebbian_error(dimension, 400, theory.input_noise(0.5), 0.02)
+        assert found[0] - error == pytest.approx(0.012, abs=0.010)
+        assert found[0] - error > 2.0 * stderr[0]
+
+
+def test_readouts_have_the_errors_of_the_table_at_each_expansion():
+    for expansion, published in BY_EXPANSION.items():
+        found, stderr = circuits(6, 100, 100 * expansion, [0.1], 400, 0.5, seed=expansion)
+        # 5 standard errors, and 4 of the table.
+        assert abs(found[0] - published) < 5.0 * stderr[0] + 4.0 * 0.008
+        dimension = theory.dimension(100, 100 * expansion, 100, 0.1, weights="gaussian")
+        errors = theory.hebbian_error(np.array([1.0, 1.3]) * dimension, 400, theory.input_noise(0.5), 0.1)
+        if 100 * expansion * 0.1 >= 50:
+            assert abs(found[0] - errors[0]) < 0.01 + 5.0 * stderr[0]
+        if expansion >= 20:
+            assert abs(found[0] - errors[1]) > 0.01 + 5.0 * stderr[0]
+
+
+def test_a_readout_of_many_cells_has_the_error_of_the_table():
+    # The last row; ten readouts of one circuit err by chance by 0.0031 together, and the table by 0.0017: 4.5 of both.
+    found = naive.circuit_errors(1000, 10_000, [0.05], 2000, 0.7, 10, np.random.default_rng(22))
+    assert found[0] == pytest.approx(HEBB[-1][6], abs=4.5 * 0.0035)
+
+
 def test_capacity_is_at_most_that_of_covers_count():
     loads = np.array([1.5, 1.75, 2.0, 2.25, 2.5])
     counted = cover_probability(np.rint(60 * loads).astype(int), 60)
