@@ -1,9 +1,9 @@
 """Who compiles for the GPU, which devices there are, and the target of CUDA; nothing else imports it.
 
 The package ``numba-cuda`` compiles. Its successor ``numba-cuda-mlir`` cannot yet (0.6.0): kernels that build a named
-tuple, as routines here do to pass several arrays, end in NotImplementedError. With ``NUMBA_ENABLE_CUDASIM=1``, Numba's simulator runs the same kernels as Python
-threads: slow, without a GPU, and what the tests use. A driver imports ``cuda`` from here *by that name*, since the
-simulator replaces globals that are this module.
+tuple, as routines here do to pass several arrays, end in NotImplementedError. With ``NUMBA_ENABLE_CUDASIM=1``, Numba's
+simulator runs the same kernels as Python threads: slow, without a GPU, and what the tests use. A driver imports
+``cuda`` from here *by that name*, since the simulator replaces globals that are this module.
 """
 
 import contextlib
