@@ -19,7 +19,7 @@ from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
 if TYPE_CHECKING:
     import xarray as xr
 
-    from simnn.olfaction.cpu import Source
+    from simnn.olfaction.cpu import Circuit, Counts, Source
 
     Array = NDArray[np.float64]
 
@@ -318,11 +318,10 @@ def _thresholds(experiment: Experiment, wiring: Wiring, source: "Source") -> "ND
     return chosen
 
 
-def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
-    from simnn.olfaction import cpu, kernels
+def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int) -> "Circuit":
+    from simnn.olfaction import cpu
 
-    k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
+    key = _key(seed)
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
     law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
@@ -330,48 +329,67 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
     normalised = experiment.convention == "normalised"
     noisy = _copies(source, kept, amplitude, 2) if normalised else _copies(source, 1.0, amplitude / kept, 2)
-    space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
+    level, odors = experiment.coding_level, experiment.odors
+    return cpu.Circuit(wiring.wires, law, source, partners, noisy, trial, key, odors, pairs, level)
+
+
+def _count(circuit: "Circuit", stop: NDArray[np.int64]) -> "Counts | None":
+    """Sums over codes; None if not wanted any more."""
+    from simnn.olfaction import cpu, kernels
+
+    k, p, m, trial, key = cpu.bound(), circuit.odors, len(circuit.wires.count), circuit.trial, circuit.key
+    space, words = kernels.space(len(circuit.source.mean), m, circuit.rule.winners > 0), kernels.words_of(m)
     packed = np.empty((p, words), np.uint64)
     label, active = np.empty(p, np.int8), np.empty(p, np.int64)
     weight, total, other_total, copy_total = np.zeros((4, 64 * words), np.int64)
     other, other_active = np.empty((min(_CHUNK, p), words), np.uint64), np.empty(min(_CHUNK, p), np.int64)
 
     def code(law_of_odors: "Source", first: int, last: int, out: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        k.encode_drawn(law_of_odors, trial, key, wiring.wires, law, first, last, space, out)
+        k.encode_drawn(law_of_odors, trial, key, circuit.wires, circuit.rule, first, last, space, out)
         return out[: last - first]
 
     chunks = [(first, min(first + _CHUNK, p)) for first in range(0, p, _CHUNK)]
     both, both_copies, errors = 0, 0, 0.0
     for first, last in chunks:
         if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
-        mine = code(source, first, last, packed[first:last])
+            return None
+        mine = code(circuit.source, first, last, packed[first:last])
         k.learn(mine, first, trial, key, label[first:last], weight, total)
-        partner = code(partners, first, last, other)
+        partner = code(circuit.partners, first, last, other)
         both += k.shared(mine, partner)
         k.count(partner, other_active, other_total)
-    level, labels = experiment.coding_level, int(label.sum(dtype=np.int64))
-    bias = level * (level * labels * m - float(weight.sum()))
+    offset, bias = circuit.readout(label, weight)
     for first, last in chunks:
         if stop[0]:
-            return np.full(len(_COLUMNS), np.nan)
-        copy = code(noisy, first, last, other)
+            return None
+        copy = code(circuit.noisy, first, last, other)
         both_copies += k.shared(packed[first:last], copy)
         k.count(copy, other_active, copy_total)
-        errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+        errors += k.wrong(copy, label[first:last], weight, offset, bias)
     k.count(packed, active, np.zeros_like(total))
-    compared = packed[: min(pairs, p)]
+    compared = packed[: min(circuit.pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
     square = k.overlap_sums(compared, own, sums)
-    gram = Gram(len(compared), own.astype(np.float64), sums.astype(np.float64), float(square))
-    by_odor, by_cell = active / m, total[:m] / p
+    return cpu.Counts(both, both_copies, errors, total, other_total, copy_total, active, own, sums, square)
+
+
+def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
+    """Statistics of one wiring and one set of odors, in the order of `_COLUMNS`; NaN if not wanted any more."""
+    counts = _count(_circuit(experiment, data, pairs, seed, trial), stop)
+    return np.full(len(_COLUMNS), np.nan) if counts is None else _statistics(counts, experiment)
+
+
+def _statistics(counts: "Counts", experiment: Experiment) -> "Array":
+    p, m, own = experiment.odors, experiment.kenyon_cells, counts.own.astype(np.float64)
+    gram = Gram(len(own), own, counts.sums.astype(np.float64), float(counts.square))
+    by_odor, by_cell = counts.active / m, counts.total[:m] / p
     return np.array(
         [
             gram.pair_dimension(),
             gram.raw_dimension(),
-            _correlation(both, total, other_total, p),
-            1.0 - _correlation(both_copies, total, copy_total, p),
-            errors / p,
+            _correlation(counts.both, counts.total, counts.other_total, p),
+            1.0 - _correlation(counts.both_copies, counts.total, counts.copy_total, p),
+            counts.errors / p,
             by_cell.mean(),
             by_odor.std(),
             by_cell.std(),
