@@ -207,6 +207,7 @@ def encode(
     sparsening: str = "cell",
     thresholds: ArrayLike | None = None,
     packed: bool = True,
+    backend: str = "cpu",
 ) -> Any:
     """Sparse codes of odors: drives, and which cells are active, in one pass that never holds the drives of all odors.
 
@@ -227,6 +228,8 @@ def encode(
         those of other odors, or `gaussian_thresholds`.
     packed : bool
         Bits, or truth values.
+    backend : {"cpu", "cuda"}
+        Where codes are made; thresholds are found on the CPU.
 
     Returns
     -------
@@ -268,6 +271,11 @@ def encode(
         law = rule(wires, level, _thresholds(rows, wires, level, sparsening=sparsening))
     else:
         law = rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells))
+    if choice("backend", backend, ("cpu", "cuda")) == "cuda":
+        from simnn.olfaction import cuda
+
+        codes = cuda.encode(rows, wires.wires, law)
+        return codes if packed else unpack(codes, wires.kenyon_cells)
     codes = np.empty((len(rows), kernels.words_of(wires.kenyon_cells)), np.uint64)
 
     def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:

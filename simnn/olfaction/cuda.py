@@ -1,10 +1,11 @@
 """Kernels of the GPU: odors in tiles, drives, codes by thresholds and by competition, and sums over packed codes.
 
 Layout
-    A tile is `simnn.olfaction.kernels.LANES` odors, ``tiles[group, glomerulus, lane]``, as on the CPU, so that Philox
-    serves them with the same counters. 32 threads, a *team*, hold the 32 odors of a quarter of it, or four each of all,
-    and go from cell to cell together: wirings and weights are read once for all of them, numbers of inputs that differ
-    from cell to cell cost nothing, and odors are read 32 neighbours at a time. Each thread packs the bits of its odors.
+    A tile is `simnn.olfaction.kernels.LANES` odors, ``tiles[group, LANES glomerulus + lane]``, as on the CPU, so that
+    Philox serves them with the same counters. 32 threads, a *team*, hold four odors each, or one each of a quarter of
+    the tile, and go from cell to cell together: wirings and weights are read once for all of them, numbers of inputs
+    that differ from cell to cell cost nothing, and odors are read 32 neighbours at a time. Each thread packs the bits
+    of its odors.
     Packed codes are 32-bit words on the device, ``codes[odor, cell // 32]``; their bytes are those of the CPU.
 Competition
     The drives of a chunk of odors are kept, and their k-th largest is found digit by digit (radix 256) in their ordered
@@ -62,6 +63,7 @@ _RADIX = 256
 _SLICES = 64
 _SHARE = 0.8
 _SCRATCH = 2**30
+_MOST = 2**31 - 1
 _ODORS = philox.ODORS * philox.COLUMNS
 
 
@@ -107,9 +109,10 @@ def bind(target: Target) -> Kernels:
         The first axis of a grid is tiles, except where it says otherwise; blocks of the second axis share the work.
         ``draw(source, trial, key0, key1, first, odors, tiles)``: tiles first, first + 1, ... of the odors of a trial.
         ``load(rows, tiles)``: tiles of given odors. ``unload(tiles, rows)``: the inverse.
-        ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block each.
-        ``threshold(tiles, shift, wires, level, codes)``: codes of drives above the level of each cell.
-        ``expand(tiles, wires, odors, drive)``: drives ``drive[group, cell, lane]``.
+        ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block for each tile.
+        ``threshold(tiles, shift, place, weight, count, level, codes)``: codes of drives above the level of each cell;
+        ``place`` is the glomerulus times `LANES`; a team for each 32 cells, the second axis is tiles.
+        ``expand(tiles, place, weight, count, odors, drive)``: drives ``drive[group, cell, lane]``; the same grid.
         ``compete(drive, winners, codes)``: codes of the largest drives, of equal ones the first; the second axis is
         the four quarters of a tile.
         ``label(trial, key0, key1, first, label)``: labels -1 or 1 of odors first, first + 1, ...; grid over fours of
@@ -157,28 +160,33 @@ def bind(target: Target) -> Kernels:
             if source.add != zero or source.keep != one:
                 lost, strength = (one - source.keep) * source.mean[n], source.add * source.deviation[n]
                 value = lost + source.keep * value + strength * noise
-            x[n, t] = value
+            x[LANES * n + t] = value
         elif n == glomeruli:
-            x[n, t] = zero
+            x[LANES * n + t] = zero
 
     @target.kernel
     def draw(source, trial, key0, key1, first, odors, tiles):
         glomeruli, group, x = source.mean.shape[0], first + cuda.blockIdx.x, tiles[cuda.blockIdx.x]
         start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
-        own, common, stream = source.own, source.common, source.column + _ODORS
+        own, common, last = source.own, source.common, glomeruli - 1
         for q in range(start, 256 * ((glomeruli + 8) // 8), step):
             k, j = q // 256, q % 256
             n, t = 8 * k + j // LANES, j % LANES
             a, b, c, d = zero, zero, zero, zero
-            if source.given.shape[0] == 0:
-                a, b, c, d = mixed(k, j, glomeruli, own, common, group, trial, _ODORS, key0, key1)
-            elif LANES * group + t < odors:
-                odor = source.given[source.order[LANES * group + t]]
-                a, b = odor[min(n, glomeruli - 1)], odor[min(n + 2, glomeruli - 1)]
-                c, d = odor[min(n + 4, glomeruli - 1)], odor[min(n + 6, glomeruli - 1)]
             e, f, g, h = zero, zero, zero, zero
-            if source.add != zero:
-                e, f, g, h = mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1)
+            # Odors, then noise: one call, since all that is called is compiled where it is called.
+            for turn in range(2):
+                a, b, c, d = e, f, g, h
+                if source.add != zero if turn == 1 else source.given.shape[0] == 0:
+                    stream = _ODORS + source.column * turn
+                    e, f, g, h = mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1)
+                else:
+                    e, f, g, h = zero, zero, zero, zero
+            p = LANES * group + t
+            if p < odors and source.given.shape[0] > 0:
+                odor = source.given[source.order[p]]
+                a, b = odor[min(n, last)], odor[min(n + 2, last)]
+                c, d = odor[min(n + 4, last)], odor[min(n + 6, last)]
             put(source, n, t, a, e, x)
             put(source, n + 2, t, b, f, x)
             put(source, n + 4, t, c, g, x)
@@ -188,9 +196,9 @@ def bind(target: Target) -> Kernels:
     def load(rows, tiles):
         x, begin, glomeruli = tiles[cuda.blockIdx.x], LANES * cuda.blockIdx.x, rows.shape[1]
         start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
-        for e in range(start, LANES * x.shape[0], step):
+        for e in range(start, x.shape[0], step):
             n, t = e // LANES, e % LANES
-            x[n, t] = rows[begin + t, n] if begin + t < rows.shape[0] and n < glomeruli else zero
+            x[LANES * n + t] = rows[begin + t, n] if begin + t < rows.shape[0] and n < glomeruli else zero
 
     @target.kernel
     def unload(tiles, rows):
@@ -199,7 +207,7 @@ def bind(target: Target) -> Kernels:
         for e in range(start, LANES * rows.shape[1], step):
             n, t = e // LANES, e % LANES
             if begin + t < rows.shape[0]:
-                rows[begin + t, n] = x[n, t]
+                rows[begin + t, n] = x[LANES * n + t]
 
     @target.kernel
     def balance(mean, tiles, shift):
@@ -207,87 +215,81 @@ def bind(target: Target) -> Kernels:
         for t in range(cuda.threadIdx.x, LANES, cuda.blockDim.x):
             total = zero
             if mean != zero:
-                for n in range(x.shape[0]):
-                    total += x[n, t]
+                for n in range(x.shape[0] // LANES):
+                    total += x[LANES * n + t]
                 total *= mean
             out[t] = total
 
     # --- codes ------------------------------------------------------------------------------------------------------
 
+    # Unsigned numbers of what is read: signed ones could count from the end, which costs a comparison each.
+
     @target.device
-    def three(x, index, weight, i, k, t):
+    def three(x, place, weight, i, k, t):
         return (
-            weight[i, k] * x[index[i, k], t]
-            + weight[i, k + 1] * x[index[i, k + 1], t]
-            + weight[i, k + 2] * x[index[i, k + 2], t]
+            weight[i, k] * x[place[i, k] + t]
+            + weight[i, k + 1] * x[place[i, k + 1] + t]
+            + weight[i, k + 2] * x[place[i, k + 2] + t]
         )
 
     @target.device
-    def four(x, index, weight, i, k, t):
+    def four(x, place, weight, i, k, t):
         return (
-            weight[i, k] * x[index[i, k], t]
-            + weight[i, k + 1] * x[index[i, k + 1], t]
-            + weight[i, k + 2] * x[index[i, k + 2], t]
-            + weight[i, k + 3] * x[index[i, k + 3], t]
+            weight[i, k] * x[place[i, k] + t]
+            + weight[i, k + 1] * x[place[i, k + 1] + t]
+            + weight[i, k + 2] * x[place[i, k + 2] + t]
+            + weight[i, k + 3] * x[place[i, k + 3] + t]
         )
 
     @target.device
-    def drives(x, wires, i, t):
+    def drives(x, place, weight, count, i, t):
         """Drives of a cell to four odors, added up in the order of `simnn.olfaction.kernels`."""
-        index, weight, count = wires.index, wires.weight, wires.count[i]
-        whole = count // CHUNK * CHUNK
         a, b, c, d = zero, zero, zero, zero
-        u, v, w = t + TEAM, t + 2 * TEAM, t + 3 * TEAM
-        for k in range(0, whole, CHUNK):
-            a += four(x, index, weight, i, k, t) + four(x, index, weight, i, k + 4, t)
-            b += four(x, index, weight, i, k, u) + four(x, index, weight, i, k + 4, u)
-            c += four(x, index, weight, i, k, v) + four(x, index, weight, i, k + 4, v)
-            d += four(x, index, weight, i, k, w) + four(x, index, weight, i, k + 4, w)
-        if count - whole == 7:
-            a += four(x, index, weight, i, whole, t) + three(x, index, weight, i, whole + 4, t)
-            b += four(x, index, weight, i, whole, u) + three(x, index, weight, i, whole + 4, u)
-            c += four(x, index, weight, i, whole, v) + three(x, index, weight, i, whole + 4, v)
-            d += four(x, index, weight, i, whole, w) + three(x, index, weight, i, whole + 4, w)
-        elif count > whole:
-            a += four(x, index, weight, i, whole, t)
-            b += four(x, index, weight, i, whole, u)
-            c += four(x, index, weight, i, whole, v)
-            d += four(x, index, weight, i, whole, w)
+        u, v, w = t + np.uint32(TEAM), t + np.uint32(2 * TEAM), t + np.uint32(3 * TEAM)
+        for k in range(0, count[i], CHUNK):
+            # Half of a chunk for all odors, then the other half: what is read has room in 64 registers.
+            e, f = four(x, place, weight, i, k, t), four(x, place, weight, i, k, u)
+            g, h = four(x, place, weight, i, k, v), four(x, place, weight, i, k, w)
+            left = count[i] - k
+            if left >= CHUNK:
+                e, f = e + four(x, place, weight, i, k + 4, t), f + four(x, place, weight, i, k + 4, u)
+                g, h = g + four(x, place, weight, i, k + 4, v), h + four(x, place, weight, i, k + 4, w)
+            elif left > 4:
+                e, f = e + three(x, place, weight, i, k + 4, t), f + three(x, place, weight, i, k + 4, u)
+                g, h = g + three(x, place, weight, i, k + 4, v), h + three(x, place, weight, i, k + 4, w)
+            a, b, c, d = a + e, b + f, c + g, d + h
         return a, b, c, d
 
     @target.kernel
-    def threshold(tiles, shift, wires, level, codes):
-        x, less, lane = tiles[cuda.blockIdx.x], shift[cuda.blockIdx.x], cuda.threadIdx.x % TEAM
-        teams = cuda.blockDim.x // TEAM
-        begin, step = cuda.blockIdx.y * teams + cuda.threadIdx.x // TEAM, cuda.gridDim.y * teams
-        p, odors, cells = LANES * cuda.blockIdx.x + lane, codes.shape[0], level.shape[0]
-        if p < odors:
+    def threshold(tiles, shift, place, weight, count, level, codes):
+        x, less, lane = tiles[cuda.blockIdx.y], shift[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
+        part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
+        p, odors = LANES * cuda.blockIdx.y + cuda.threadIdx.x % TEAM, codes.shape[0]
+        if p < odors and part < codes.shape[1]:
             e, f, g, h = less[lane], less[lane + TEAM], less[lane + 2 * TEAM], less[lane + 3 * TEAM]
-            for part in range(begin, codes.shape[1], step):
-                q, r, s, t = none, none, none, none
-                for i in range(32 * part, min(32 * part + 32, cells)):
-                    a, b, c, d = drives(x, wires, i, lane)
-                    least, on = level[i], bit << np.uint32(i % 32)
-                    q |= on if a - e > least else none
-                    r |= on if b - f > least else none
-                    s |= on if c - g > least else none
-                    t |= on if d - h > least else none
-                codes[p, part] = q
-                if p + TEAM < odors:
-                    codes[p + TEAM, part] = r
-                if p + 2 * TEAM < odors:
-                    codes[p + 2 * TEAM, part] = s
-                if p + 3 * TEAM < odors:
-                    codes[p + 3 * TEAM, part] = t
+            q, r, s, t = none, none, none, none
+            for i in range(32 * part, min(32 * part + 32, level.shape[0])):
+                a, b, c, d = drives(x, place, weight, count, i, lane)
+                least, on = level[i], bit << np.uint32(i % 32)
+                q |= on if a - e > least else none
+                r |= on if b - f > least else none
+                s |= on if c - g > least else none
+                t |= on if d - h > least else none
+            codes[p, part] = q
+            if p + TEAM < odors:
+                codes[p + TEAM, part] = r
+            if p + 2 * TEAM < odors:
+                codes[p + 2 * TEAM, part] = s
+            if p + 3 * TEAM < odors:
+                codes[p + 3 * TEAM, part] = t
 
     @target.kernel
-    def expand(tiles, wires, odors, drive):
-        x, out, lane = tiles[cuda.blockIdx.x], drive[cuda.blockIdx.x], cuda.threadIdx.x % TEAM
-        teams = cuda.blockDim.x // TEAM
-        begin, step = cuda.blockIdx.y * teams + cuda.threadIdx.x // TEAM, cuda.gridDim.y * teams
-        if LANES * cuda.blockIdx.x + lane < odors:
-            for i in range(begin, out.shape[0], step):
-                a, b, c, d = drives(x, wires, i, lane)
+    def expand(tiles, place, weight, count, odors, drive):
+        x, out, lane = tiles[cuda.blockIdx.y], drive[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
+        part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
+        if LANES * cuda.blockIdx.y + cuda.threadIdx.x % TEAM < odors:
+            for i in range(32 * part, min(32 * part + 32, out.shape[0])):
+                a, b, c, d = drives(x, place, weight, count, i, lane)
                 out[i, lane], out[i, lane + TEAM] = a, b
                 out[i, lane + 2 * TEAM], out[i, lane + 3 * TEAM] = c, d
 
@@ -306,6 +308,8 @@ def bind(target: Target) -> Kernels:
         number = cuda.shared.array(TEAM, np.int32)
         wanted = cuda.shared.array(TEAM, np.int32)
         tied = cuda.shared.array(1, np.int32)
+        if LANES * cuda.blockIdx.x + TEAM * cuda.blockIdx.y >= codes.shape[0]:
+            return
         lane, team, teams = cuda.threadIdx.x % TEAM, cuda.threadIdx.x // TEAM, cuda.blockDim.x // TEAM
         t = TEAM * cuda.blockIdx.y + lane
         p, h = LANES * cuda.blockIdx.x + t, drive[cuda.blockIdx.x]
@@ -531,10 +535,10 @@ class _Coder:
                 f"{_SHARE * memory / 2**30:.2f} GiB may be used; use fewer cells, or backend='cpu'"
             )
         most = min(available, max(_SCRATCH, tile + drives)) // (tile + drives)
-        self.groups = min(groups or most, -(-odors // LANES))
+        self.groups = min(groups or most, -(-odors // LANES), 65535)
         self.threads, self.rule, self.glomeruli, self.cells = threads, rule, glomeruli, cells
-        self.wires = Wires(*map(cuda.to_device, wires))
-        self.tiles = cuda.device_array((self.groups, glomeruli + 1, LANES), np.float32)
+        self.wires = tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), *wires[1:])))
+        self.tiles = cuda.device_array((self.groups, LANES * (glomeruli + 1)), np.float32)
         if rule.winners:
             self.drive = cuda.device_array((self.groups, cells, LANES), np.float32)
         else:
@@ -563,16 +567,15 @@ class _Coder:
 
     def code(self, codes: Any) -> None:
         """Codes of the odors in the tiles."""
-        k, odors, teams = bound(), len(codes), self.threads // TEAM
+        k, odors = bound(), len(codes)
         groups = -(-odors // LANES)
+        grid = _blocks(TEAM * codes.shape[1], self.threads, _MOST), groups
         if self.rule.winners:
-            grid = groups, _blocks(self.cells, 32 * teams)
-            k.expand[grid, self.threads](self.tiles, self.wires, odors, self.drive)
+            k.expand[grid, self.threads](self.tiles, *self.wires, odors, self.drive)
             k.compete[(groups, LANES // TEAM), self.threads](self.drive, self.rule.winners, codes)
         else:
-            k.balance[groups, LANES](self.rule.mean, self.tiles, self.shift)
-            grid = groups, _blocks(codes.shape[1], teams)
-            k.threshold[grid, self.threads](self.tiles, self.shift, self.wires, self.level, codes)
+            k.balance[groups, self.threads](self.rule.mean, self.tiles, self.shift)
+            k.threshold[grid, self.threads](self.tiles, self.shift, *self.wires, self.level, codes)
 
 
 def _words(key: NDArray[np.uint64]) -> tuple[np.uint32, np.uint32]:
@@ -670,7 +673,7 @@ def draw(
     """
     glomeruli, groups = len(source.mean), -(-odors // LANES)
     with _device(device):
-        tiles = cuda.device_array((groups, glomeruli + 1, LANES), np.float32)
+        tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
         rows = cuda.device_array((odors, glomeruli), np.float32)
         grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
         bound().draw[grid, threads](_on_device(source), trial, *_words(key), 0, odors, tiles)
@@ -738,18 +741,18 @@ def count(
             return out
 
         def by_cell(size: int) -> tuple[int, int]:
-            return _blocks(32 * parts, threads), min(_SLICES, size)
+            return _blocks(32 * parts, threads), min(_SLICES, -(-size // TEAM))
 
         for first, last in coder.chunks(p):
             if stop[0]:
                 return None
             size = last - first
             mine, own_label = drawn(source, first, last, packed[first:last]), label[first:last]
-            grid = _blocks(-(-size // 4), threads, 2**31 - 1)
+            grid = _blocks(-(-size // 4), threads, _MOST)
             k.label[grid, threads](circuit.trial, *_words(circuit.key), first, own_label)
             k.count[by_cell(size), threads](mine, own_label, weight, total)
             partner = drawn(partners, first, last, other[:size])
-            grid = _blocks(size, threads, 2**31 - 1)
+            grid = _blocks(size, threads, _MOST)
             k.compare[grid, threads](mine, partner, active[first:last], both)
             k.count[by_cell(size), threads](partner, no_label, weight, other_total)
         offset, bias = circuit.readout(label.copy_to_host(), weight.copy_to_host())
@@ -757,7 +760,7 @@ def count(
             if stop[0]:
                 return None
             size = last - first
-            copy, grid = drawn(noisy, first, last, other[:size]), _blocks(last - first, threads, 2**31 - 1)
+            copy, grid = drawn(noisy, first, last, other[:size]), _blocks(last - first, threads, _MOST)
             k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
             k.count[by_cell(size), threads](copy, no_label, weight, copy_total)
             k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
