@@ -40,6 +40,8 @@ Given odors also travel: 4 MB to the device and 5 MB of codes back, 0.2 ms at 50
 """
 
 import functools
+import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -501,7 +503,7 @@ def _device(index: int) -> Iterator[int]:
         raise ValueError(f"backend: 'cuda:{index}' is not allowed: there are {len(found)} devices, from 0 on")
     try:
         with cuda.gpus[index]:
-            yield found[index].memory
+            yield found[index].memory + _scratch.bytes(index)
     except Exception as error:
         if "OUT_OF_MEMORY" not in str(error):
             raise
@@ -509,6 +511,29 @@ def _device(index: int) -> Iterator[int]:
             f"device {index} ran out of memory, of which others may have taken some; use fewer odors or cells, or "
             "backend='cpu'"
         ) from error
+
+
+class _Scratch(threading.local):
+    """Arrays that a thread of the host keeps on each device: to allocate them takes as long as to code with them."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, str], Any] = {}
+
+    def array(self, device: int, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Any:
+        """Array of this name, with anything in it."""
+        size = math.prod(shape)
+        flat = self.held.get((device, name))
+        if flat is None or flat.size < size:
+            flat = self.held[device, name] = None
+            flat = self.held[device, name] = cuda.device_array(max(size, 1), kind)
+        return flat[:size].reshape(shape)
+
+    def bytes(self, device: int) -> int:
+        """What is held of a device."""
+        return sum(array.nbytes for (place, _), array in self.held.items() if place == device and array is not None)
+
+
+_scratch = _Scratch()
 
 
 class _Coder:
@@ -521,7 +546,15 @@ class _Coder:
     """
 
     def __init__(
-        self, wires: Wires, rule: Rule, glomeruli: int, odors: int, memory: int, threads: int, groups: int | None
+        self,
+        wires: Wires,
+        rule: Rule,
+        glomeruli: int,
+        odors: int,
+        device: int,
+        memory: int,
+        threads: int,
+        groups: int | None,
     ) -> None:
         cells = len(wires.count)
         # Of each tile: itself and its shifts, its codes, the numbers of a given odor, its drives.
@@ -536,23 +569,23 @@ class _Coder:
             )
         most = min(available, max(_SCRATCH, tile + drives)) // (tile + drives)
         self.groups = min(groups or most, -(-odors // LANES), 65535)
-        self.threads, self.rule, self.glomeruli, self.cells = threads, rule, glomeruli, cells
+        self.device, self.threads, self.rule, self.glomeruli, self.cells = device, threads, rule, glomeruli, cells
         self.wires = tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), *wires[1:])))
-        self.tiles = cuda.device_array((self.groups, LANES * (glomeruli + 1)), np.float32)
+        self.tiles = _scratch.array(device, "tiles", (self.groups, LANES * (glomeruli + 1)), np.float32)
         if rule.winners:
-            self.drive = cuda.device_array((self.groups, cells, LANES), np.float32)
+            self.drive = _scratch.array(device, "drive", (self.groups, cells, LANES), np.float32)
         else:
             self.level = cuda.to_device(rule.threshold)
-            self.shift = cuda.device_array((self.groups, LANES), np.float32)
+            self.shift = _scratch.array(device, "shift", (self.groups, LANES), np.float32)
 
     def chunks(self, odors: int) -> list[tuple[int, int]]:
         """First odor of each chunk, and the first one after it."""
         size = LANES * self.groups
         return [(first, min(first + size, odors)) for first in range(0, odors, size)]
 
-    def empty(self, odors: int) -> Any:
+    def empty(self, name: str, odors: int) -> Any:
         """Codes on the device."""
-        return cuda.device_array((odors, 2 * words_of(self.cells)), np.uint32)
+        return _scratch.array(self.device, name, (odors, 2 * words_of(self.cells)), np.uint32)
 
     def draw(self, source: Source, trial: int, key: NDArray[np.uint64], first: int, last: int, odors: int) -> None:
         """Fill tiles with drawn odors."""
@@ -633,10 +666,10 @@ def encode(
     """
     out = np.empty((len(odors), words_of(len(wires.count))), np.uint64)
     with _device(device) as free:
-        coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or free, threads, groups)
+        coder = _Coder(wires, rule, odors.shape[1], len(odors), device, memory or free, threads, groups)
         for first, last in coder.chunks(len(odors)):
             coder.load(np.ascontiguousarray(odors[first:last], np.float32))
-            codes = coder.empty(last - first)
+            codes = coder.empty("codes", last - first)
             coder.code(codes)
             out[first:last] = _on_host(codes)
     return out
@@ -725,12 +758,13 @@ def count(
                 f"a trial of {p} odors and {cells} cells needs {needed / 2**30:.2f} GiB of the device, of which "
                 f"{_SHARE * (memory or free) / 2**30:.2f} GiB may be used; use fewer odors or cells, or backend='cpu'"
             )
-        coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, left, threads, groups)
+        coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, device, left, threads, groups)
         source = _on_device(circuit.source)
         given = {name: getattr(source, name) for name in ("given", "order", "mean", "deviation")}
         partners, noisy = circuit.partners._replace(**given), circuit.noisy._replace(**given)
-        packed, other = coder.empty(p), coder.empty(min(p, LANES * coder.groups))
-        label, active = cuda.device_array(p, np.int8), cuda.device_array(p, np.int32)
+        packed, other = coder.empty("packed", p), coder.empty("codes", min(p, LANES * coder.groups))
+        label = _scratch.array(device, "label", (p,), np.int8)
+        active = _scratch.array(device, "active", (p,), np.int32)
         no_label, zeros = cuda.to_device(np.empty(0, np.int8)), np.zeros(32 * parts, np.int64)
         weight, total, other_total, copy_total = (cuda.to_device(zeros) for _ in range(4))
         both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
@@ -764,7 +798,7 @@ def count(
             k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
             k.count[by_cell(size), threads](copy, no_label, weight, copy_total)
             k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
-        own, row = cuda.device_array(pairs, np.int64), cuda.to_device(np.zeros(pairs, np.int64))
+        own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
         tiles = -(-pairs // TEAM)
         k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)
         numbers = [int(array.copy_to_host()[0]) for array in (both, both_copies, halves, square)]
