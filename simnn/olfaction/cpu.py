@@ -50,8 +50,10 @@ class Circuit(NamedTuple):
     ----------
     wires, rule
         Of the cells.
-    source, partners, noisy : Source
-        Odors, their partners, and their noisy copies.
+    source, partners : Source
+        Odors, and a partner of each.
+    copies : tuple of Source
+        Noisy copies of each odor.
     trial : int
         Number of the trial.
     key : (2,) uint64 array
@@ -66,7 +68,7 @@ class Circuit(NamedTuple):
     rule: Any
     source: Source
     partners: Source
-    noisy: Source
+    copies: tuple[Source, ...]
     trial: int
     key: NDArray[np.uint64]
     odors: int
@@ -97,7 +99,7 @@ class Counts(NamedTuple):
     Attributes
     ----------
     both, both_copies : int
-        Cells active for an odor and its partner, or its noisy copy, summed over odors.
+        Cells active for an odor and its partner, or a noisy copy of it, summed over odors and copies.
     errors : float
         Noisy copies that the readout gets wrong, a zero half.
     total, other_total, copy_total : (64 W,) int64 array

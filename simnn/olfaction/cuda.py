@@ -66,6 +66,7 @@ _SLICES = 64
 _SHARE = 0.8
 _SCRATCH = 2**30
 _MOST = 2**31 - 1
+_ARRAYS = "given", "order", "mean", "deviation"
 _ODORS = philox.ODORS * philox.COLUMNS
 
 
@@ -616,8 +617,7 @@ def _words(key: NDArray[np.uint64]) -> tuple[np.uint32, np.uint32]:
 
 
 def _on_device(source: Source) -> Source:
-    arrays = {name: cuda.to_device(getattr(source, name)) for name in ("given", "order", "mean", "deviation")}
-    return source._replace(**arrays)
+    return source._replace(**{name: cuda.to_device(getattr(source, name)) for name in _ARRAYS})
 
 
 def _on_host(codes: Any) -> NDArray[np.uint64]:
@@ -760,8 +760,8 @@ def count(
             )
         coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, device, left, threads, groups)
         source = _on_device(circuit.source)
-        given = {name: getattr(source, name) for name in ("given", "order", "mean", "deviation")}
-        partners, noisy = circuit.partners._replace(**given), circuit.noisy._replace(**given)
+        given = {name: getattr(source, name) for name in _ARRAYS}
+        partners, copies = circuit.partners._replace(**given), [law._replace(**given) for law in circuit.copies]
         packed, other = coder.empty("packed", p), coder.empty("codes", min(p, LANES * coder.groups))
         label = _scratch.array(device, "label", (p,), np.int8)
         active = _scratch.array(device, "active", (p,), np.int32)
@@ -791,13 +791,14 @@ def count(
             k.count[by_cell(size), threads](partner, no_label, weight, other_total)
         offset, bias = circuit.readout(label.copy_to_host(), weight.copy_to_host())
         for first, last in coder.chunks(p):
-            if stop[0]:
-                return None
-            size = last - first
-            copy, grid = drawn(noisy, first, last, other[:size]), _blocks(last - first, threads, _MOST)
-            k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
-            k.count[by_cell(size), threads](copy, no_label, weight, copy_total)
-            k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
+            size, grid = last - first, _blocks(last - first, threads, _MOST)
+            for law in copies:
+                if stop[0]:
+                    return None
+                copy = drawn(law, first, last, other[:size])
+                k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
+                k.count[by_cell(size), threads](copy, no_label, weight, copy_total)
+                k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
         own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
         tiles = -(-pairs // TEAM)
         k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)

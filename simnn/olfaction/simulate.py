@@ -330,7 +330,7 @@ def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: 
     normalised = experiment.convention == "normalised"
     noisy = _copies(source, kept, amplitude, 2) if normalised else _copies(source, 1.0, amplitude / kept, 2)
     level, odors = experiment.coding_level, experiment.odors
-    return cpu.Circuit(wiring.wires, law, source, partners, noisy, trial, key, odors, pairs, level)
+    return cpu.Circuit(wiring.wires, law, source, partners, (noisy,), trial, key, odors, pairs, level)
 
 
 def _count(circuit: "Circuit", stop: NDArray[np.int64]) -> "Counts | None":
@@ -360,12 +360,13 @@ def _count(circuit: "Circuit", stop: NDArray[np.int64]) -> "Counts | None":
         k.count(partner, other_active, other_total)
     offset, bias = circuit.readout(label, weight)
     for first, last in chunks:
-        if stop[0]:
-            return None
-        copy = code(circuit.noisy, first, last, other)
-        both_copies += k.shared(packed[first:last], copy)
-        k.count(copy, other_active, copy_total)
-        errors += k.wrong(copy, label[first:last], weight, offset, bias)
+        for noisy in circuit.copies:
+            if stop[0]:
+                return None
+            copy = code(noisy, first, last, other)
+            both_copies += k.shared(packed[first:last], copy)
+            k.count(copy, other_active, copy_total)
+            errors += k.wrong(copy, label[first:last], weight, offset, bias)
     k.count(packed, active, np.zeros_like(total))
     compared = packed[: min(circuit.pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
