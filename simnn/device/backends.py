@@ -56,8 +56,12 @@ def choose(backend: str, seconds: float) -> int | None:
     Raises
     ------
     ValueError
-        If a GPU is asked for that cannot be used; one line says why and what to do.
+        If there is no such backend, or a GPU is asked for that cannot be used; one line says why and what to do.
     """
+    try:
+        _known(backend)
+    except ValueError as error:
+        raise ValueError(f"backend: {backend!r} is not allowed: should be {error}") from None
     if backend == "cpu" or (backend == "auto" and seconds < WORTH_SECONDS):
         return None
     from simnn.device import gpu

@@ -132,6 +132,17 @@ def use(index: int) -> Iterator[None]:
         raise RuntimeError(f"the GPU failed: {text}") from None
 
 
+def free_memory() -> int:
+    """Memory of the current device that nobody has taken.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    return SIMULATED_BYTES if SIMULATED else int(cuda.current_context().get_memory_info().free)
+
+
 def budget(each: int, fixed: int, advice: str) -> int:
     """How many pieces of work fit into the memory that the current device has free.
 
@@ -154,7 +165,7 @@ def budget(each: int, fixed: int, advice: str) -> int:
     MemoryError
         If there is no room for one.
     """
-    free = SIMULATED_BYTES if SIMULATED else int(cuda.current_context().get_memory_info().free)
+    free = free_memory()
     room = int(_SHARE * free) - fixed
     if room < each:
         needed = (fixed + each) / _SHARE

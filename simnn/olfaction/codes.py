@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simnn.device import backends
 from simnn.olfaction.arguments import Array, choice, numbers
 from simnn.olfaction.wiring import Wiring, given_wiring
 
@@ -140,7 +141,7 @@ def _fitted(
         return np.full(cells, common, np.float32)
     found = np.full(cells, levels.search_common(odors, wiring, chosen), np.float32)
     if len(codes):
-        _code(odors, wiring, rule(wiring, level, found), codes)
+        _code(odors, wiring, rule(wiring, level, found), codes, None)
     return found
 
 
@@ -183,6 +184,7 @@ def encode(
     sparsening: str = "cell",
     thresholds: ArrayLike | None = None,
     packed: bool = True,
+    backend: str = "auto",
 ) -> Any:
     """Sparse codes of odors: drives, and which cells are active, in one pass that never holds all drives.
 
@@ -205,6 +207,8 @@ def encode(
         those of other odors, or `gaussian_thresholds`.
     packed : bool
         Bits, or truth values.
+    backend : str
+        Where codes are made, see `simnn.device.backends.choose`; thresholds are found on the CPU.
 
     Returns
     -------
@@ -234,26 +238,39 @@ def encode(
     >>> codes.shape, set(olfaction.count_active(codes).tolist())
     ((1000, 32), {100})
     """
+    from simnn.device.targets import threads
     from simnn.olfaction import kernels
 
     wires = _as_wiring(wiring)
     rows = _odors(odors, wires)
     level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
     codes = np.empty((len(rows), kernels.words_of(wires.kenyon_cells)), np.uint64)
+    # .1 ns for each input of a cell, and three times that for competition.
+    work = len(rows) * int(wires.wires.count.sum()) * (3 if sparsening == "winners" else 1)
+    device = backends.choose(backend, 1e-10 * work / threads())
     if choice("sparsening", sparsening, SPARSENING) == "winners":
         if thresholds is not None:
             raise ValueError("thresholds: not allowed with winners, which have none")
-        _code(rows, wires, rule(wires, level, None), codes)
-    elif thresholds is None:
+        _code(rows, wires, rule(wires, level, None), codes, device)
+    elif thresholds is not None:
+        _code(rows, wires, rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells)), codes, device)
+    elif device is None:
         _fitted(rows, wires, level, sparsening, codes)
     else:
-        _code(rows, wires, rule(wires, level, _given_thresholds(thresholds, wires.kenyon_cells)), codes)
+        found = _fitted(rows, wires, level, sparsening, codes[:0])
+        _code(rows, wires, rule(wires, level, found), codes, device)
     return codes if packed else unpack(codes, wires.kenyon_cells)
 
 
-def _code(odors: NDArray[Any], wiring: Wiring, law: "Rule", codes: "Packed") -> None:
+def _code(odors: NDArray[Any], wiring: Wiring, law: "Rule", codes: "Packed", device: int | None) -> None:
     from simnn.olfaction import cpu, kernels
     from simnn.running import in_slices
+
+    if device is not None:
+        from simnn.olfaction import cuda
+
+        codes[:] = cuda.encode(odors, wiring.wires, law, device=device)
+        return
 
     def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:
         space = kernels.space(wiring.glomeruli, wiring.kenyon_cells, law.winners > 0)

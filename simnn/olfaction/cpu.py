@@ -2,14 +2,18 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
 from simnn.olfaction import kernels
 from simnn.olfaction.kernels import LANES
+
+if TYPE_CHECKING:
+    from simnn.olfaction.readout import Readout
 
 
 class Source(NamedTuple):
@@ -46,6 +50,90 @@ class Source(NamedTuple):
     ceiling: Any
     half: Any
     gain: Any
+
+
+class Circuit(NamedTuple):
+    """One trial: a wiring and its odors, as kernels take them.
+
+    Attributes
+    ----------
+    wires, rule
+        Of the cells.
+    source, partners : Source
+        Odors, and a partner of each.
+    copies : tuple of Source
+        Noisy copies of each odor.
+    trial : int
+        Number of the trial.
+    key : (2,) uint64 array
+        Of Philox.
+    odors, pairs : int
+        How many there are, and how many of them, the first ones, are compared with each other.
+    level : float
+        Coding level that the readout subtracts.
+    """
+
+    wires: Any
+    rule: Any
+    source: Source
+    partners: Source
+    copies: tuple[Source, ...]
+    trial: int
+    key: NDArray[np.uint64]
+    odors: int
+    pairs: int
+    level: float
+
+    def readout(self, label: NDArray[np.int8], weight: NDArray[np.int64]) -> tuple[float, float]:
+        """Offset and bias of the Hebbian readout, from which the coding level is subtracted twice (see `bind`).
+
+        Parameters
+        ----------
+        label : (P,) int8 array
+            Of all odors.
+        weight : int64 array
+            Sums over odors of labels times codes.
+
+        Returns
+        -------
+        tuple of float
+        """
+        labels = int(label.sum(dtype=np.int64))
+        return -self.level * labels, self.level * (self.level * labels * len(self.wires.count) - float(weight.sum()))
+
+
+class Counts(NamedTuple):
+    """Sums over the codes of one trial.
+
+    Attributes
+    ----------
+    both, both_copies : int
+        Cells active for an odor and its partner, or a noisy copy of it, summed over odors and copies.
+    errors : float
+        Noisy copies that the readout gets wrong, a zero half.
+    total, other_total, copy_total : (64 W,) int64 array
+        Odors that each cell is active for; partners; copies.
+    active : (P,) int64 array
+        Active cells of each odor.
+    own, sums : int64 array
+        Overlaps of the odors that are compared, with themselves and with all of them.
+    square : int
+        Sum of the squares of these overlaps.
+    best : simnn.olfaction.readout.Readout or None
+        Readout with the largest margin, if it was asked for instead of the Hebbian one.
+    """
+
+    both: int
+    both_copies: int
+    errors: float
+    total: NDArray[np.int64]
+    other_total: NDArray[np.int64]
+    copy_total: NDArray[np.int64]
+    active: NDArray[np.int64]
+    own: NDArray[np.int64]
+    sums: NDArray[np.int64]
+    square: int
+    best: "Readout | None" = None
 
 
 class Kernels(NamedTuple):

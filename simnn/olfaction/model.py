@@ -72,6 +72,19 @@ class Experiment(Strict):
     readout: Literal["hebbian", "max_margin"] = "hebbian"
     members: Annotated[Integer, Field(ge=1, le=2**15)] = 1
 
+    def without_cuda(self) -> str | None:
+        """What of this has no kernels on a GPU.
+
+        Returns
+        -------
+        str or None
+            Name and value of a parameter; None if all of it has.
+        """
+        for name, value in (("normalization", "none"), ("readout", "hebbian")):
+            if getattr(self, name) != value:
+                return f"{name} {getattr(self, name)!r}"
+        return None
+
 
 class Run(sweeps.Run):
     """How a sweep of circuits is run: each trial is a wiring, with odors of its own.
@@ -121,10 +134,10 @@ def sweep(parameters: Mapping[str, Any], available: int | None = None, wired: bo
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweeps.expand(Experiment, Run, parameters)
-    if on_cuda(plan.run.backend):
-        raise ValueError(f"backend: {plan.run.backend!r} is not allowed: should be 'auto' or 'cpu'")
     for experiment in plan.experiments:
         _check_together(experiment, wired)
+        if on_cuda(plan.run.backend) and (lacking := experiment.without_cuda()):
+            raise ValueError(f"backend: {plan.run.backend!r} is not allowed with {lacking}: should be 'auto' or 'cpu'")
         if experiment.normalization != "none" and available is None:
             raise ValueError(
                 f"normalization: {experiment.normalization!r} is not allowed without responses: Gaussian odors are no "

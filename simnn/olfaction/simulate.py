@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simnn import running, sampling, sweeps
+from simnn.device import backends
 from simnn.olfaction import codes, model, readout, receptors
-from simnn.olfaction.model import Experiment, Sweep
+from simnn.olfaction.model import Experiment, Run, Sweep
 from simnn.olfaction.statistics import Gram
 from simnn.olfaction.wiring import Wiring, draw_wiring, given_wiring
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from simnn.olfaction.cpu import Source
+    from simnn.olfaction.cpu import Circuit, Counts, Source
 
     Array = NDArray[np.float64]
 
@@ -97,19 +98,33 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(plan)
-    columns = _columns(plan)
+    columns, device = _columns(plan), None
+    if not any(experiment.without_cuda() for experiment in plan.experiments):
+        device = backends.choose(plan.run.backend, _seconds(plan))
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
         experiment, run = plan.experiments[point], plan.run
-        rows = [_trial(experiment, data, run.pairs, run.seed, trial, stop) for trial in range(first, first + count)]
+        rows = [_trial(experiment, data, run, trial, device, stop) for trial in range(first, first + count)]
         return np.reshape(rows, (count, _STATISTICS))[:, : len(columns)]
 
     # Margins are found with QR, whose threads get into each other's way (4 s instead of 0.06 at M = 500).
-    with running.one_thread_of_blas() if columns is not _COLUMNS else contextlib.nullcontext():
-        values = sampling.collect(len(plan.experiments), plan.run, columns, sample, "wiring", progress)
+    blas = running.one_thread_of_blas() if columns is not _COLUMNS else contextlib.nullcontext()
+    with blas, backends.use(device):
+        values = sampling.collect(len(plan.experiments), plan.run, columns, sample, "wiring", progress, device)
     fixed = {name: getattr(plan.experiments[0], name) for name in model.SWEPT if name not in plan.axes}
     title = "Sparse codes of random expansions"
-    return sampling.dataset(title, plan.axes, plan.run, columns, values, _LONG_NAMES, fixed | _digests(data))
+    return sampling.dataset(title, plan.axes, plan.run, columns, values, _LONG_NAMES, fixed | _digests(data), device)
+
+
+def _seconds(plan: Sweep) -> float:
+    """What the host takes, roughly: .1 ns for each odor, partner and copy, cell and claw; competition, three times."""
+    from simnn.device.targets import threads
+
+    inputs = sum(
+        (2 + e.members) * e.odors * e.kenyon_cells * ((e.claws or e.glomeruli) + 20 * (e.sparsening == "winners"))
+        for e in plan.experiments
+    )
+    return 1e-10 * inputs * plan.run.trials / threads()
 
 
 @sweeps.in_order_given(_simulate)
@@ -207,8 +222,10 @@ def simulate(
         Number of the first trial. Trial t is the same in every run with the same seed.
     seed : int
         In [0, 2^64).
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
+    backend : str
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (with neither normalisation nor
+        ``readout="max_margin"``); ``"auto"`` takes a GPU if there is one and the work is large enough. Odors and
+        wirings are the same, and so are codes but where a drive is within rounding of its threshold.
     keep_trials : bool
         Keep a ``trial`` dimension instead of mean and standard error.
     progress : bool, optional
@@ -380,11 +397,10 @@ def _thresholds(
     return chosen
 
 
-def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, stop: NDArray[np.int64]) -> "Array":
-    """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
-    from simnn.olfaction import cpu, kernels
+def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int) -> "tuple[Wiring, Circuit]":
+    from simnn.olfaction import cpu
 
-    k, key, p, m = cpu.bound(), _key(seed), experiment.odors, experiment.kenyon_cells
+    key = _key(seed)
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
     law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
@@ -392,62 +408,90 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
     normalised = experiment.convention == "normalised"
     how = (kept, amplitude) if normalised else (1.0, amplitude / kept)
-    members = [
+    members = tuple(
         _copies(source, *how, _COPIES if member == 0 else _MORE_COPIES + member - 1)
         for member in range(experiment.members)
-    ]
-    space, words = kernels.space(wiring.glomeruli, m, law.winners > 0), kernels.words_of(m)
+    )
+    level, odors = experiment.coding_level, experiment.odors
+    return wiring, cpu.Circuit(wiring.wires, law, source, partners, members, trial, key, odors, pairs, level)
+
+
+def _count(circuit: "Circuit", max_margin: bool, stop: NDArray[np.int64]) -> "Counts | None":
+    """Sums over codes; None if not wanted any more."""
+    from simnn.olfaction import cpu, kernels
+
+    k, p, m, trial, key = cpu.bound(), circuit.odors, len(circuit.wires.count), circuit.trial, circuit.key
+    space, words = kernels.space(len(circuit.source.mean), m, circuit.rule.winners > 0), kernels.words_of(m)
     packed = np.empty((p, words), np.uint64)
     label, active = np.empty(p, np.int8), np.empty(p, np.int64)
     weight, total, other_total, copy_total = np.zeros((4, 64 * words), np.int64)
     other, other_active = np.empty((min(_CHUNK, p), words), np.uint64), np.empty(min(_CHUNK, p), np.int64)
 
     def code(law_of_odors: "Source", first: int, last: int, out: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        k.encode_drawn(law_of_odors, trial, key, wiring.wires, law, first, last, space, out)
+        k.encode_drawn(law_of_odors, trial, key, circuit.wires, circuit.rule, first, last, space, out)
         return out[: last - first]
 
     chunks = [(first, min(first + _CHUNK, p)) for first in range(0, p, _CHUNK)]
     both, both_copies, errors = 0, 0, 0.0
-    unwanted = np.full(_STATISTICS, np.nan)
     for first, last in chunks:
         if stop[0]:
-            return unwanted
-        mine = code(source, first, last, packed[first:last])
+            return None
+        mine = code(circuit.source, first, last, packed[first:last])
         k.learn(mine, first, trial, key, label[first:last], weight, total)
-        partner = code(partners, first, last, other)
+        partner = code(circuit.partners, first, last, other)
         both += k.shared(mine, partner)
         k.count(partner, other_active, other_total)
-    level, labels = experiment.coding_level, int(label.sum(dtype=np.int64))
-    bias = level * (level * labels * m - float(weight.sum()))
-    best = readout.learn(packed, label, m, stop) if experiment.readout == "max_margin" else None
+    offset, bias = circuit.readout(label, weight)
+    best = readout.learn(packed, label, m, stop) if max_margin else None
     if best is not None and math.isnan(best.threshold):
         errors = math.nan
     for first, last in chunks:
-        for member in members:
+        for member in circuit.copies:
             if stop[0]:
-                return unwanted
+                return None
             copy = code(member, first, last, other)
             both_copies += k.shared(packed[first:last], copy)
             k.count(copy, other_active, copy_total)
             if best is None:
-                errors += k.wrong(copy, label[first:last], weight, -level * labels, bias)
+                errors += k.wrong(copy, label[first:last], weight, offset, bias)
             else:
                 rounding = readout.ROUNDING * math.sqrt(m)
                 errors += k.misread(copy, label[first:last], best.weights, best.threshold, rounding)
     k.count(packed, active, np.zeros_like(total))
-    compared = packed[: min(pairs, p)]
+    compared = packed[: min(circuit.pairs, p)]
     own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
     square = k.overlap_sums(compared, own, sums)
-    gram = Gram(len(compared), own.astype(np.float64), sums.astype(np.float64), float(square))
-    by_odor, by_cell = active / m, total[:m] / p
+    return cpu.Counts(both, both_copies, errors, total, other_total, copy_total, active, own, sums, square, best)
+
+
+def _trial(
+    experiment: Experiment, data: _Data, run: Run, trial: int, device: int | None, stop: NDArray[np.int64]
+) -> "Array":
+    """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
+    wiring, circuit = _circuit(experiment, data, run.pairs, run.seed, trial)
+    if device is None:
+        counts = _count(circuit, experiment.readout == "max_margin", stop)
+    else:
+        from simnn.olfaction import cuda
+
+        counts = cuda.count(circuit, stop, device=device)
+    if counts is None:
+        return np.full(_STATISTICS, np.nan)
+    return _statistics(counts, _drive_correlation(wiring, circuit), experiment)
+
+
+def _statistics(counts: "Counts", drives: float, experiment: Experiment) -> "Array":
+    p, m, own = experiment.odors, experiment.kenyon_cells, counts.own.astype(np.float64)
+    gram = Gram(len(own), own, counts.sums.astype(np.float64), float(counts.square))
+    by_odor, by_cell = counts.active / m, counts.total[:m] / p
     return np.array(
         [
             gram.pair_dimension(),
             gram.raw_dimension(),
-            _drive_correlation(wiring, source, partners, trial, key, len(compared)),
-            _correlation(both, total, other_total, p),
-            1.0 - _correlation(both_copies, total, copy_total, p, experiment.members),
-            errors / (p * experiment.members),
+            drives,
+            _correlation(counts.both, counts.total, counts.other_total, p),
+            1.0 - _correlation(counts.both_copies, counts.total, counts.copy_total, p, experiment.members),
+            counts.errors / (p * experiment.members),
             by_cell.mean(),
             by_odor.std(),
             by_cell.std(),
@@ -455,7 +499,7 @@ def _trial(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: in
             np.mean(by_odor == 0.0),
             _sparseness(by_odor, m),
             _sparseness(by_cell, p),
-            *(4 * [math.nan] if best is None else best.statistics(float(by_cell.mean()))),
+            *(4 * [math.nan] if counts.best is None else counts.best.statistics(float(by_cell.mean()))),
         ]
     )
 
@@ -468,18 +512,17 @@ def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], 
     return (both / pairs - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
 
 
-def _drive_correlation(
-    wiring: Wiring, source: "Source", partners: "Source", trial: int, key: NDArray[np.uint64], odors: int
-) -> float:
+def _drive_correlation(wiring: Wiring, circuit: "Circuit") -> float:
     """Of the drives to the first odors and their partners, from covariances and variances summed over cells."""
     from simnn.olfaction import cpu, kernels
 
-    wires, n = wiring.wires, wiring.glomeruli
+    wires, n, odors = wiring.wires, wiring.glomeruli, min(circuit.pairs, circuit.odors)
     one, two = (kernels.space(n, wiring.kenyon_cells, False) for _ in range(2))
     sums, totals = np.zeros((3, kernels.LANES)), np.zeros((2, n))
     cpu.bound().drive_products(
-        source, partners, trial, key, wires, np.float32(wiring.mean), odors, one, two, sums, totals
-    )
+        circuit.source, circuit.partners, circuit.trial, circuit.key, wires, np.float32(wiring.mean), odors, one, two,
+        sums, totals,
+    )  # fmt: skip
     mean = np.pad(totals / odors, ((0, 0), (0, 1)))
     a, b = (np.einsum("ij,ij->i", row[wires.index], wires.weight) - wiring.mean * row.sum() for row in mean)
     both, own, other = sums.sum(axis=1) / odors - (a @ b, a @ a, b @ b)

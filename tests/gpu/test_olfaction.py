@@ -1,0 +1,90 @@
+"""Random expansions at a real size: codes and sums of a GPU against those of the CPU, and against its own."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from simnn import olfaction, sweeps
+from simnn.olfaction import codes, cuda, model
+from tests.gpu import needs_gpu
+
+pytestmark = needs_gpu
+
+simulate = importlib.import_module("simnn.olfaction.simulate")
+
+GO_ON = np.zeros(1, np.int64)
+SIZE = {"glomeruli": 50, "kenyon_cells": 2000, "claws": 7}
+
+# Additions of 7 terms of at most 6, and of 50 of them for inhibition, each rounded by at most 2^-24 of 42 and of 300.
+ROUNDING = 7 * 42 * 2.0**-23 + 50 * 300 * 2.0**-23 * 7 / 50
+
+
+def circuit(**given):
+    experiment = sweeps.checked(model.Experiment, SIZE | given)
+    return experiment, simulate._circuit(experiment, simulate._Data(), 1000, 5, 2)[1]
+
+
+@pytest.mark.parametrize("inhibition", ["none", "balanced"])
+def test_codes_by_threshold_differ_only_at_the_thresholds(inhibition):
+    wiring = olfaction.draw_wiring(**SIZE, inhibition=inhibition)
+    odors, level = olfaction.draw_odors(odors=20_000), olfaction.gaussian_thresholds(wiring, 0.1)
+    call = {"odors": odors, "wiring": wiring, "thresholds": level, "packed": False}
+    found, wanted = olfaction.encode(**call, backend="cuda"), olfaction.encode(**call)
+    odor, cell = np.nonzero(found != wanted)
+    drives = np.einsum("ij,ij->i", odors[odor].astype(np.float64), wiring.matrix()[cell])
+    assert np.all(np.abs(drives - level[cell]) < ROUNDING)
+    # 4e7 drives with a density of at most 0.07 at their thresholds.
+    assert len(odor) <= 4e7 * 0.07 * 2 * ROUNDING
+    assert 0.09 < wanted.mean() < 0.11
+
+
+def test_winners_differ_only_where_drives_are_equal_up_to_rounding():
+    wiring = olfaction.draw_wiring(**SIZE, weights="uniform")
+    odors = olfaction.draw_odors(odors=20_000)
+    call = {"odors": odors, "wiring": wiring, "sparsening": "winners", "packed": False}
+    found, wanted = olfaction.encode(**call, backend="cuda"), olfaction.encode(**call)
+    assert np.all(found.sum(axis=1) == 200)
+    odor, cell = np.nonzero(found != wanted)
+    assert len(np.unique(odor)) <= 400
+    drives = odors[odor].astype(np.float64) @ wiring.matrix().T
+    weakest = np.partition(drives, -200, axis=1)[:, -200]
+    assert np.all(np.abs(np.take_along_axis(drives, cell[:, None], 1)[:, 0] - weakest) < ROUNDING)
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "winners"])
+@pytest.mark.parametrize("cells", [2000, 70_000])
+def test_exact_drives_have_the_codes_of_the_cpu(sparsening, cells):
+    """Integers: many ties, of cells whose numbers have up to three digits."""
+    odors = np.random.default_rng(1).integers(0, 9, (20_000 if cells == 2000 else 300, 50)).astype(np.float32)
+    wiring = olfaction.draw_wiring(**SIZE | {"kenyon_cells": cells})
+    level = None if sparsening == "winners" else np.full(cells, 35.0, np.float32)
+    call = {"odors": odors, "wiring": wiring, "sparsening": sparsening, "thresholds": level}
+    found, wanted = olfaction.encode(**call, backend="cuda"), olfaction.encode(**call)
+    np.testing.assert_array_equal(found, wanted)
+    law = codes.rule(wiring, 0.1, level)
+    for threads, groups in ((64, None), (512, 3)):
+        np.testing.assert_array_equal(cuda.encode(odors, wiring.wires, law, threads=threads, groups=groups), wanted)
+
+
+def test_drawn_odors_are_those_of_the_cpu_up_to_rounding():
+    _, given = circuit(odors=20_000, channel_correlation=0.2)
+    drawn = cuda.draw(given.source, 2, given.key, 20_000)
+    wanted = olfaction.draw_odors(odors=20_000, channel_correlation=0.2, trial=2, seed=5)
+    np.testing.assert_allclose(drawn, wanted, rtol=0.0, atol=4e-6)
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "winners"])
+def test_a_trial_is_that_of_the_cpu_and_the_same_bits_in_every_run(sparsening):
+    experiment, given = circuit(odors=20_000, sparsening=sparsening)
+    found, wanted = cuda.count(given, GO_ON), simulate._count(given, False, GO_ON)
+    for threads, groups in ((256, None), (64, 40), (512, 7)):
+        for a, b in zip(found, cuda.count(given, GO_ON, threads=threads, groups=groups), strict=True):
+            np.testing.assert_array_equal(a, b)
+    # Of 4e6 active cells in each of three sets of codes, a few hundred at most are within rounding of a threshold.
+    for name in ("total", "other_total", "copy_total", "active"):
+        assert np.abs(getattr(found, name) - getattr(wanted, name)).sum() <= 400, name
+    for name in ("both", "both_copies", "errors"):
+        assert abs(getattr(found, name) - getattr(wanted, name)) <= 400, name
+    here, there = simulate._statistics(found, experiment), simulate._statistics(wanted, experiment)
+    np.testing.assert_allclose(here, there, rtol=1e-3, atol=1e-12)

@@ -1,0 +1,190 @@
+"""Kernels of random expansions, run by the simulator, are those of the CPU: odors, codes, and sums over codes."""
+
+import importlib
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from simnn import olfaction, sweeps
+from simnn.device import targets
+from simnn.olfaction import codes, cpu, cuda, kernels, model
+
+# The package has a function of this name.
+simulate = importlib.import_module("simnn.olfaction.simulate")
+
+GO_ON = np.zeros(1, np.int64)
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """The simulator contracts nothing, so that it is compared with a CPU that does not either."""
+    monkeypatch.setattr(cpu, "bound", lambda: cpu.bind(targets.strict(np.float32)))
+
+
+def circuit(trial=3, seed=7, responses=None, pairs=12, **given):
+    experiment = sweeps.checked(model.Experiment, {"kenyon_cells": 70, "claws": 3, "coding_level": 0.2} | given)
+    return simulate._circuit(experiment, simulate._Data(responses), pairs, seed, trial)[1]
+
+
+RATES = np.random.default_rng(2).integers(0, 9, (30, 6)).astype(np.float32)
+
+
+# --- odors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("glomeruli", "common"), [(10, 0.0), (5, 0.3), (8, 0.3), (10, 0.3), (15, 0.3)])
+def test_odors_are_drawn_bit_for_bit(strict, glomeruli, common):
+    """Which number of Philox's four all channels share depends on how many they are."""
+    given = circuit(odors=129, glomeruli=glomeruli, channel_correlation=common)
+    space, out = kernels.space(glomeruli, 1, False), np.empty((129, glomeruli), np.float32)
+    for source in (given.source, *given.copies)[: 1 if glomeruli > 5 else 2]:
+        cpu.bound().draw(source, 3, given.key, 0, 129, space, out)
+        np.testing.assert_array_equal(cuda.draw(source, 3, given.key, 129), out)
+
+
+def test_odors_are_taken_bit_for_bit(strict):
+    given = circuit(odors=29, glomeruli=6, responses=RATES)
+    space, out = kernels.space(6, 1, False), np.empty((29, 6), np.float32)
+    for source in (given.source, given.partners):
+        cpu.bound().draw(source, 3, given.key, 0, 29, space, out)
+        np.testing.assert_array_equal(cuda.draw(source, 3, given.key, 29), out)
+
+
+# --- codes of given odors -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odors", [20, 129])
+@pytest.mark.parametrize("sparsening", ["cell", "global", "winners"])
+def test_exact_drives_have_the_codes_of_the_cpu(sparsening, odors):
+    """Small integers, with ties, silent odors among them; claws of every kind of chunk; not a multiple of 32 cells."""
+    rng = np.random.default_rng(1)
+    odors = rng.integers(0, 5, (odors, 12)).astype(np.float64)
+    odors[[3, 7]] = 0.0
+    matrix = np.zeros((37, 12))
+    for i, claws in enumerate(rng.permutation(np.arange(37) % 12 + 1)):
+        matrix[i, rng.permutation(12)[:claws]] = rng.integers(1, 4, claws)
+    wiring = olfaction.given_wiring(matrix, inhibition="none")
+    expected = olfaction.encode(odors, wiring, 0.2, sparsening=sparsening)
+    thresholds = None if sparsening == "winners" else olfaction.thresholds(odors, wiring, 0.2, sparsening=sparsening)
+    law = codes.rule(wiring, 0.2, thresholds)
+    sizes = {"threads": 64} if len(odors) == 20 else {"groups": 1}
+    np.testing.assert_array_equal(cuda.encode(odors, wiring.wires, law, **sizes), expected)
+    if sparsening != "global":
+        # Other blocks, or other chunks.
+        np.testing.assert_array_equal(cuda.encode(odors[:20], wiring.wires, law), expected[:20])
+
+
+def test_the_first_of_equal_drives_win():
+    """Cells of more than one digit: the numbers of some are part of another's."""
+    rng = np.random.default_rng(3)
+    drives = rng.integers(-2, 3, (3, 300)).astype(np.float32)
+    drives[1], drives[2, :280] = 0.0, -1.0
+    tile = np.zeros((1, 300, 128), np.float32)
+    tile[0, :, :3] = drives.T
+    out = np.zeros((3, 10), np.uint32)
+    cuda.bound().compete[(1, 1), 64](tile, 270, out)
+    found = np.unpackbits(out.view(np.uint8), axis=1, bitorder="little", count=300)
+    order = np.argsort(-drives, axis=1, kind="stable")[:, :270]
+    wanted = np.zeros((3, 300), bool)
+    np.put_along_axis(wanted, order, True, axis=1)
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("inhibition", ["none", "balanced"])
+def test_rounding_moves_only_cells_at_their_thresholds(inhibition):
+    wiring = olfaction.draw_wiring(glomeruli=9, kenyon_cells=70, claws=7, weights="uniform", inhibition=inhibition)
+    odors = np.random.default_rng(4).standard_normal((32, 9)).astype(np.float32)
+    level = olfaction.gaussian_thresholds(wiring, 0.2)
+    call = {"odors": odors, "wiring": wiring, "coding_level": 0.2, "thresholds": level, "packed": False}
+    found, wanted = olfaction.encode(**call, backend="cuda"), olfaction.encode(**call)
+    # Each of fewer than 20 additions of terms of at most 4 rounds by at most 2^-24 of a sum of at most 40.
+    near = np.abs(odors.astype(np.float64) @ wiring.matrix().T - level) < 20 * 40 * 2.0**-24
+    assert np.array_equal(found[~near], wanted[~near])
+    assert near.sum() <= 2
+    assert 0.15 < wanted.mean() < 0.25
+
+
+# --- sums over the codes of a trial -------------------------------------------------------------------------------
+
+TRIALS = {
+    "thresholds of cells": {"odors": 20, "pairs": 20, "glomeruli": 5},
+    "one threshold, channels that share": {
+        "odors": 20, "glomeruli": 9, "claws": 7, "sparsening": "global", "inhibition": "balanced",
+        "channel_correlation": 0.3, "convention": "additive",
+    },
+    "winners among given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "sparsening": "winners"},
+    "given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "claws": 0, "weights": "gaussian"},
+}  # fmt: skip
+
+
+def equal(found, wanted):
+    for name, a, b in zip(wanted._fields, found, wanted, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_sums_of_a_trial_are_those_of_the_cpu(strict, name):
+    given = circuit(**TRIALS[name])
+    if name == "given odors":
+        given = given._replace(copies=(*given.copies, given.partners))
+    equal(cuda.count(given, GO_ON), simulate._count(given, False, GO_ON))
+
+
+def test_sums_do_not_depend_on_blocks_or_chunks(strict):
+    given = circuit(odors=129, glomeruli=5, kenyon_cells=35, pairs=33)
+    wanted = simulate._count(given, False, GO_ON)
+    equal(cuda.count(given, GO_ON, threads=64), wanted)
+    equal(cuda.count(given, GO_ON, groups=1), wanted)
+
+
+def test_overlaps_of_long_codes_of_many_odors():
+    packed = np.random.default_rng(5).integers(0, 2**32, (40, 35), np.uint32)
+    own, total, square = np.zeros(40, np.int64), np.zeros(40, np.int64), np.zeros(1, np.int64)
+    cuda.bound().overlap_sums[(2, 2), 32](packed, own, total, square)
+    bits = np.unpackbits(packed.view(np.uint8), axis=1).astype(np.int64)
+    overlaps = bits @ bits.T
+    np.testing.assert_array_equal(own, np.diag(overlaps))
+    np.testing.assert_array_equal(total, overlaps.sum(axis=1))
+    assert square[0] == np.square(overlaps).sum()
+
+
+def test_half_an_error_where_a_field_is_zero():
+    packed = np.array([[0, 0], [1, 0], [3, 8], [2, 0]], np.uint32)
+    weight, halves = np.zeros(64, np.int64), np.zeros(1, np.int64)
+    weight[[0, 1, 35]] = 2, -2, 5
+    cuda.bound().wrong[1, 32](packed, np.array([1, -1, 1, -1], np.int8), weight, 0.0, 0.0, halves)
+    assert halves[0] == 1 + 2 + 0 + 0
+
+
+def test_a_trial_that_is_not_wanted_ends():
+    assert cuda.count(circuit(odors=10, glomeruli=5), np.ones(1, np.int64)) is None
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_the_device_is_refused():
+    given = circuit(odors=200, glomeruli=5)
+    with pytest.raises(MemoryError, match=r"^a trial of 200 odors and 70 cells needs .* GiB of the device"):
+        cuda.count(given, GO_ON, memory=1000)
+    with pytest.raises(MemoryError, match=r"^128 odors need about .* GiB of the device.*backend='cpu'"):
+        cuda.encode(RATES, given.wires, given.rule, memory=1000)
+
+
+def test_devices_that_are_not_there_are_refused():
+    with pytest.raises(ValueError, match=r"^backend: 'cuda:1' is not allowed here: the last of 1 GPUs"):
+        olfaction.encode(RATES, np.eye(6), backend="cuda:1")
+    with pytest.raises(ValueError, match=r"^backend: 'gpu' is not allowed: should be 'auto'"):
+        olfaction.encode(RATES, np.eye(6), backend="gpu")
+
+
+def test_simulate_on_cuda_gives_the_numbers_of_the_cpu_and_says_where_it_ran():
+    parameters = {"glomeruli": 5, "kenyon_cells": 70, "claws": [2, 3], "coding_level": 0.2, "odors": 8, "pairs": 8}
+    found, wanted = (olfaction.simulate(**parameters, trials=2, backend=backend) for backend in ("cuda", "auto"))
+    assert (found.attrs["backend"], found.attrs["device"], wanted.attrs["backend"]) == ("cuda", "simulator", "cpu")
+    xr.testing.assert_allclose(found, wanted)
+    for name, value in (("readout", "max_margin"), ("normalization", "divisive")):
+        given = {"responses": np.ones((8, 9))} if name == "normalization" else {}
+        with pytest.raises(ValueError, match=f"^backend: 'cuda' is not allowed with {name} '{value}'"):
+            olfaction.simulate(**{name: value}, **given, backend="cuda")
