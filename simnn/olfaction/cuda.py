@@ -110,7 +110,8 @@ def bind(target: Target) -> Kernels:
     -------
     Kernels
         The first axis of a grid is tiles, except where it says otherwise; blocks of the second axis share the work.
-        ``draw(source, trial, key0, key1, first, odors, tiles)``: tiles first, first + 1, ... of the odors of a trial.
+        ``draw(source, taken, trial, key0, key1, first, tiles)``: tiles first, first + 1, ... of the odors of a trial,
+        so many of which are taken from given ones; if none are, all are drawn.
         ``load(rows, tiles)``: tiles of given odors. ``unload(tiles, rows)``: the inverse.
         ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block for each tile.
         ``threshold(tiles, shift, place, weight, count, level, codes)``: codes of drives above the level of each cell;
@@ -120,8 +121,8 @@ def bind(target: Target) -> Kernels:
         the four quarters of a tile.
         ``label(trial, key0, key1, first, label)``: labels -1 or 1 of odors first, first + 1, ...; grid over fours of
         them.
-        ``count(codes, label, weight, total)``: adds to sums over odors of labels times codes, if there are labels, and
-        of codes; the first axis is cells, the second slices of odors.
+        ``count(codes, label, signed, weight, total)``: adds to sums over odors of labels times codes, if they are asked
+        for, and of codes; the first axis is cells, the second slices of odors.
         ``compare(codes, other, active, both)``: active cells of each odor; adds to the cells active in both codes,
         summed over odors; grid over odors.
         ``wrong(codes, label, weight, offset, bias, halves)``: adds to twice the number of wrong answers, see
@@ -168,7 +169,7 @@ def bind(target: Target) -> Kernels:
             x[LANES * n + t] = zero
 
     @target.kernel
-    def draw(source, trial, key0, key1, first, odors, tiles):
+    def draw(source, taken, trial, key0, key1, first, tiles):
         glomeruli, group, x = source.mean.shape[0], first + cuda.blockIdx.x, tiles[cuda.blockIdx.x]
         start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
         own, common, last = source.own, source.common, glomeruli - 1
@@ -180,13 +181,13 @@ def bind(target: Target) -> Kernels:
             # Odors, then noise: one call, since all that is called is compiled where it is called.
             for turn in range(2):
                 a, b, c, d = e, f, g, h
-                if source.add != zero if turn == 1 else source.given.shape[0] == 0:
+                if source.add != zero if turn == 1 else taken == 0:
                     stream = _ODORS + source.column * turn
                     e, f, g, h = mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1)
                 else:
                     e, f, g, h = zero, zero, zero, zero
             p = LANES * group + t
-            if p < odors and source.given.shape[0] > 0:
+            if p < taken:
                 odor = source.given[source.order[p]]
                 a, b = odor[min(n, last)], odor[min(n + 2, last)]
                 c, d = odor[min(n + 4, last)], odor[min(n + 6, last)]
@@ -378,7 +379,7 @@ def bind(target: Target) -> Kernels:
                 label[4 * q + j] = 1 if drawn >= word(0x80000000) else -1
 
     @target.kernel
-    def count(codes, label, weight, total):
+    def count(codes, label, signed, weight, total):
         i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
         part, place = i // 32, np.uint32(i % 32)
         if part < codes.shape[1]:
@@ -386,10 +387,10 @@ def bind(target: Target) -> Kernels:
             for p in range(cuda.blockIdx.y, codes.shape[0], cuda.gridDim.y):
                 on = np.int32((codes[p, part] >> place) & bit)
                 active = np.int32(active + on)
-                if label.shape[0] > 0:
+                if signed:
                     learnt = np.int32(learnt + label[p] * on)
             cuda.atomic.add(total, i, np.int64(active))
-            if label.shape[0] > 0:
+            if signed:
                 cuda.atomic.add(weight, i, np.int64(learnt))
 
     @target.kernel
@@ -575,11 +576,11 @@ class _Coder:
         """Codes on the device."""
         return _scratch.array(self.device, name, (odors, 2 * words_of(self.cells)), np.uint32)
 
-    def draw(self, source: Source, trial: int, key: NDArray[np.uint64], first: int, last: int, odors: int) -> None:
-        """Fill tiles with drawn odors."""
+    def draw(self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int) -> None:
+        """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
         grid = -(-(last - first) // LANES), _blocks(256 * ((self.glomeruli + 8) // 8), self.threads)
         words = _words(key)
-        bound().draw[grid, self.threads](source, trial, *words, first // LANES, odors, self.tiles)
+        bound().draw[grid, self.threads](source, taken, trial, *words, first // LANES, self.tiles)
 
     def load(self, rows: NDArray[np.float32]) -> None:
         """Fill tiles with given odors."""
@@ -604,7 +605,11 @@ def _words(key: NDArray[np.uint64]) -> tuple[np.uint32, np.uint32]:
 
 
 def _on_device(source: Source) -> Source:
-    return source._replace(**{name: cuda.to_device(getattr(source, name)) for name in _ARRAYS})
+    def whole(array: NDArray[Any]) -> Any:
+        # Where there are no odors to take, one row that nobody reads: numba-cuda refuses to pass an empty array.
+        return cuda.to_device(array if len(array) else np.zeros((1, *array.shape[1:]), array.dtype))
+
+    return source._replace(**{name: whole(getattr(source, name)) for name in _ARRAYS})
 
 
 def _on_host(codes: Any) -> NDArray[np.uint64]:
@@ -692,7 +697,7 @@ def draw(
         tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
         rows = cuda.device_array((odors, glomeruli), np.float32)
         grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
-        bound().draw[grid, threads](_on_device(source), trial, *_words(key), 0, odors, tiles)
+        bound().draw[grid, threads](_on_device(source), len(source.order), trial, *_words(key), 0, tiles)
         bound().unload[(groups, _blocks(LANES * glomeruli, threads)), threads](tiles, rows)
         drawn: NDArray[np.float32] = rows.copy_to_host()
     return drawn
@@ -746,12 +751,12 @@ def count(
         packed, other = coder.empty("packed", p), coder.empty("codes", min(p, LANES * coder.groups))
         label = _scratch.array(device, "label", (p,), np.int8)
         active = _scratch.array(device, "active", (p,), np.int32)
-        no_label, zeros = cuda.to_device(np.empty(0, np.int8)), np.zeros(32 * parts, np.int64)
+        zeros = np.zeros(32 * parts, np.int64)
         weight, total, other_total, copy_total = (cuda.to_device(zeros) for _ in range(4))
         both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
 
         def drawn(law: Source, first: int, last: int, out: Any) -> Any:
-            coder.draw(law, circuit.trial, circuit.key, first, last, p)
+            coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last)
             coder.code(out)
             return out
 
@@ -765,11 +770,11 @@ def count(
             mine, own_label = drawn(source, first, last, packed[first:last]), label[first:last]
             grid = _blocks(-(-size // 4), threads, _MOST)
             k.label[grid, threads](circuit.trial, *_words(circuit.key), first, own_label)
-            k.count[by_cell(size), threads](mine, own_label, weight, total)
+            k.count[by_cell(size), threads](mine, own_label, True, weight, total)
             partner = drawn(partners, first, last, other[:size])
             grid = _blocks(size, threads, _MOST)
             k.compare[grid, threads](mine, partner, active[first:last], both)
-            k.count[by_cell(size), threads](partner, no_label, weight, other_total)
+            k.count[by_cell(size), threads](partner, own_label, False, weight, other_total)
         offset, bias = circuit.readout(label.copy_to_host(), weight.copy_to_host())
         for first, last in coder.chunks(p):
             size, grid = last - first, _blocks(last - first, threads, _MOST)
@@ -778,7 +783,7 @@ def count(
                     return None
                 copy = drawn(law, first, last, other[:size])
                 k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
-                k.count[by_cell(size), threads](copy, no_label, weight, copy_total)
+                k.count[by_cell(size), threads](copy, label[first:last], False, weight, copy_total)
                 k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
         own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
         tiles = -(-pairs // TEAM)

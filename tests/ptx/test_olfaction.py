@@ -16,7 +16,7 @@ SOURCE = cpu.Source(np.zeros((2, 2), np.float32), ACTIVE, REAL, REAL, ROW, ROW, 
 
 # Arguments of a launch, and what it may take: registers, bytes of shared memory.
 KERNELS = {
-    "draw": ((SOURCE, 1, WORD, WORD, 0, 2, TILES), 64, 0),
+    "draw": ((SOURCE, 2, 1, WORD, WORD, 0, TILES), 64, 0),
     "load": ((np.zeros((2, 2), np.float32), TILES), 32, 0),
     "unload": ((TILES, np.zeros((2, 2), np.float32)), 32, 0),
     "balance": ((REAL, TILES, np.zeros((1, 128), np.float32)), 32, 0),
@@ -24,7 +24,7 @@ KERNELS = {
     "expand": ((TILES, *WIRES, 2, DRIVE), 64, 0),
     "compete": ((DRIVE, 1, CODES), 56, 36 * 1024),
     "label": ((1, WORD, WORD, 0, LABEL), 32, 0),
-    "count": ((CODES, LABEL, SUMS, SUMS), 40, 0),
+    "count": ((CODES, LABEL, True, SUMS, SUMS), 40, 0),
     "compare": ((CODES, CODES, ACTIVE, SUMS), 40, 16),
     "wrong": ((CODES, LABEL, SUMS, 1.0, 1.0, SUMS), 40, 16),
     "overlap_sums": ((CODES, SUMS, SUMS, SUMS), 48, 16 * 1024),

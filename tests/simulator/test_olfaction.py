@@ -22,6 +22,18 @@ def strict(monkeypatch):
     monkeypatch.setattr(cpu, "bound", lambda: cpu.bind(targets.strict(np.float32)))
 
 
+@pytest.fixture(autouse=True)
+def no_empty_arrays(monkeypatch):
+    """A kernel of a GPU cannot be given one, as its address is None; the simulator does not mind."""
+    to_device = cuda.cuda.to_device
+
+    def checked(array):
+        assert array.size > 0
+        return to_device(array)
+
+    monkeypatch.setattr(cuda.cuda, "to_device", checked)
+
+
 def circuit(trial=3, seed=7, responses=None, pairs=12, **given):
     experiment = sweeps.checked(model.Experiment, {"kenyon_cells": 70, "claws": 3, "coding_level": 0.2} | given)
     return simulate._circuit(experiment, simulate._Data(responses), pairs, seed, trial)[1]
