@@ -11,10 +11,13 @@ import functools
 import importlib.metadata
 import importlib.util
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+# A grid of a few blocks is no mistake where a network or a chunk of odors is small.
+os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
 import numba.cuda
 import numpy as np
 from numba.core import config as _config
