@@ -159,6 +159,37 @@ def _check_together(experiment: Experiment) -> None:
         refuse("ensemble", "with correlated drives, or inputs: given patterns have neither")
 
 
+def check_gpu(experiment: Experiment, backend: str) -> None:
+    """Refuse what the kernels of the GPU do not draw or decide.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        A point of a sweep.
+    backend : str
+        What was asked for.
+
+    Raises
+    ------
+    ValueError
+        One line that names the parameter that stands in the way, and says what to do.
+    """
+    allowed: dict[str, tuple[Any, ...]] = {
+        "ensemble": ("gaussian", "rademacher", "relu"),
+        "solver": ("auto", "newton"),
+        "correlation": (0.0,),
+        "inputs": (0,),
+        "extent": (0,),
+        "margin": (0.0,),
+    }
+    for name, values in allowed.items():
+        if getattr(experiment, name) not in values:
+            raise ValueError(
+                f"backend: {backend!r} is not allowed with {name} {getattr(experiment, name)!r}; use 'cpu', or "
+                f"{name} {' or '.join(map(repr, values))}"
+            )
+
+
 def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Check parameters as ``simnn.capacity.simulate`` would, without running anything.
 

@@ -80,6 +80,8 @@ class _Measure:
         Parameters of `Experiment` that it does not take.
     most : callable
         Largest number of patterns that an experiment may need.
+    on_gpu : callable, optional
+        ``sample`` on a GPU, if there is such a thing.
     """
 
     title: str
@@ -87,6 +89,7 @@ class _Measure:
     sample: "Sampler"
     unused: tuple[str, ...] = ()
     most: Callable[[Experiment], int] = lambda experiment: experiment.patterns
+    on_gpu: "Sampler | None" = None
 
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
@@ -103,6 +106,7 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
                 "contradictory_fraction": "fraction of the patterns of a set that repeat one with the other label",
             },
             _verdicts,
+            on_gpu=_verdicts_on_gpu,
         ),
     )
 
@@ -510,8 +514,35 @@ def _verdicts(
     if experiment.margin > 0.0:
         lower, upper, *_ = _bounds(experiment, data, trials, key, first_trial, stop).T
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
+    return _fractions(out, separable, not_separable, count)
+
+
+def _fractions(out: "Array", separable: Any, not_separable: Any, count: int) -> "Array":
+    """Statistics of `simulate` from what the kernels write."""
     undecided = ~(separable | not_separable)
     return np.column_stack([separable, undecided, out[:, 1], out[:, 2:] / count]).astype(np.float64)
+
+
+def _verdicts_on_gpu(
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
+    device: int = 0,
+) -> "Array":
+    """The same on a GPU; trials that it leaves are decided by the CPU."""
+    from simnn.capacity import cpu, cuda, solvers
+
+    law, solver = _law(experiment, data, experiment.patterns), model.SOLVERS.index(experiment.solver)
+    found = cuda.verdicts(law, solver, key, first_trial, trials, device)
+    out = found.values
+    if len(found.left) > 0:
+        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+        for row in found.left:
+            cpu.kernels().verdicts(law, solver, key, first_trial + int(row), out[row : row + 1], space)
+    return _fractions(out, out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE, experiment.patterns)
 
 
 def _bounds(
@@ -640,15 +671,28 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
         )
 
 
+def _sampler(measure: _Measure, experiments: Sequence[Experiment], data: _Data, backend: str) -> "Sampler":
+    """What runs the trials of a point: kernels of the CPU, or of the GPU."""
+    if not backend.startswith("cuda"):
+        return measure.sample
+    if measure.on_gpu is None:
+        raise ValueError(f"backend: {backend!r} is not allowed here: only simulate runs on a GPU; use 'cpu'")
+    for experiment in experiments:
+        model.check_gpu(experiment, backend)
+    if data.matrix is not None:
+        raise ValueError(f"backend: {backend!r} is not allowed with patterns or covariance; use 'cpu'")
+    return measure.on_gpu
+
+
 def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     parameters = dict(given)
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(measure, plan)
-    key = _key(plan)
+    key, run_on_one = _key(plan), _sampler(measure, plan.experiments, data, plan.run.backend)
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
-        return measure.sample(plan.experiments[point], data, count, key, first, stop)
+        return run_on_one(plan.experiments[point], data, count, key, first, stop)
 
     values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress)
     named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]

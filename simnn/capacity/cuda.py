@@ -1,0 +1,408 @@
+"""Kernels of the GPU: one set of patterns for each block of threads, drawn and decided where it stays.
+
+A block draws the patterns of a trial from the counters of the CPU, in single precision as it does, and decides them by
+finite Newton in double precision: the solver of `simnn.capacity.solvers`, whose loops its threads share. Certificates
+are checked on the patterns of the block. Blocks take one trial after the other, so that scratch is bounded.
+
+Trials that stay undecided are left to the CPU, for active sets run there only; so are problems that do not fit. Every
+verdict is certified, so it is that of the CPU where patterns are the same: those made of signs are, to the last bit.
+Normals may differ in the last bits, by 3e-7 of themselves. Random changes by 1e-3 turned 9 of 20,000 verdicts at
+N = 20, P = 40 and none of 1,500 at N = 100, P = 200; such numbers go with the size of the change: one verdict in ten
+million.
+
+Work of a set of P patterns in N dimensions, finite Newton in s steps (8 at N = 100, P = 200): P N (N + 1) / 2
+multiply-adds for the sums of all patterns, once; in each step N^3 / 6 for the factor, N^2 for its solutions, 4 P N for
+fields, and N^2 / 2 for each pattern that enters or leaves. At (100, 200), in all, about 4.5 million: 9 MFlop. A device
+of 34 TFlop/s in double precision could not decide more than 3.8 million sets per second. Memory moves, if nothing stays
+in a cache: both copies of the patterns (16 P N bytes) written once and read once in a step, and triangles (4 N^2 bytes)
+read and written N / 4 times by a factorisation, on average a third of them: 10 MB in all, or 480 thousand sets per
+second at 4.8 TB/s.
+"""
+
+import dataclasses
+import functools
+import threading
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simnn.capacity import blocks, degenerate, patterns, solvers
+from simnn.capacity.patterns import HALF, Law
+from simnn.device import gpu, philox
+from simnn.device.gpu import cuda
+from simnn.device.targets import Target
+
+THREADS = 2**17
+"""Threads that blocks may have together: more than a device runs at a time."""
+
+SHARE = 0.8
+"""Of the memory that is free."""
+
+_one_at_a_time = threading.Lock()
+
+
+class Scratch(NamedTuple):
+    """Scratch of one block, for up to P patterns in N dimensions: what `solvers.Work` is for one thread.
+
+    Attributes
+    ----------
+    trial : (2 * CHAINS,) array
+        Shared by the threads of the block: sums on their way.
+    """
+
+    w: Any
+    step: Any
+    right: Any
+    residual: Any
+    mu: Any
+    forward: Any
+    multiplier: Any
+    sign: Any
+    active: Any
+    chosen: Any
+    order: Any
+    gram: Any
+    factor: Any
+    panels: Any
+    stop: Any
+    trial: Any
+
+
+class Panels(NamedTuple):
+    """Constants of a factorisation: what a panel is multiplied by, and 0, 1, 2, ..."""
+
+    sign: Any
+    order: Any
+
+
+class Batch(NamedTuple):
+    """Scratch of all blocks, B of them (see `batch`).
+
+    Attributes
+    ----------
+    rows, columns : (B, P, N) and (B, N, P) array
+        Patterns times labels, and the transpose.
+    square : (B, 2, N, N) array
+        Sums over patterns, and their factor.
+    short, long : (B, 4, N) and (B, 6, P) array
+        Vectors.
+    chosen : (B, P) int64 array
+    active : (B, P) int8 array
+    order : int64 array
+        0, 1, 2, ...
+    sign : (PANEL,) array
+        -1.
+    stop : (1,) int64 array
+        0.
+    """
+
+    rows: Any
+    columns: Any
+    square: Any
+    short: Any
+    long: Any
+    chosen: Any
+    active: Any
+    order: Any
+    sign: Any
+    stop: Any
+
+
+class Kernels(NamedTuple):
+    """Kernels of one target (see `bind`)."""
+
+    verdicts: Any
+
+
+class Verdicts(NamedTuple):
+    """What `verdicts` found.
+
+    Attributes
+    ----------
+    values : (trials, 5) array
+        As the kernel of the CPU writes them.
+    left : (L,) int64 array
+        Which of the trials are the CPU's to decide.
+    proofs : (trials, M) array
+        Certificates of the patterns as drawn here, if they were asked for: weights or multipliers.
+    """
+
+    values: NDArray[np.float64]
+    left: NDArray[np.int64]
+    proofs: NDArray[np.float64]
+
+
+def batch(count: int, dimension: int, number: int) -> Batch:
+    """Scratch on the device.
+
+    Parameters
+    ----------
+    count, dimension : int
+        Numbers of patterns, and of weights.
+    number : int
+        Number of blocks.
+
+    Returns
+    -------
+    Batch
+    """
+    p, n, new = count, dimension, functools.partial(cuda.device_array, dtype=np.float64)
+    return Batch(
+        rows=new((number, p, n)),
+        columns=new((number, n, p)),
+        square=new((number, 2, n, n)),
+        short=new((number, 4, n)),
+        long=new((number, 6, p)),
+        chosen=cuda.device_array((number, p), np.int64),
+        active=cuda.device_array((number, p), np.int8),
+        order=cuda.to_device(np.arange(max(p, n) + blocks.PANEL)),
+        sign=cuda.to_device(np.full(blocks.PANEL, -1.0)),
+        stop=cuda.to_device(np.zeros(1, np.int64)),
+    )
+
+
+def size_of(count: int, dimension: int) -> int:
+    """Bytes of the scratch of one block.
+
+    Parameters
+    ----------
+    count, dimension : int
+        As of `batch`.
+
+    Returns
+    -------
+    int
+    """
+    p, n = count, dimension
+    return 8 * (2 * p * n + 2 * n * n + 4 * n + 8 * p)
+
+
+def kernels() -> Kernels:
+    """Kernels of the GPU.
+
+    Returns
+    -------
+    Kernels
+    """
+    return bind(called(gpu.target(np.float64)), called(gpu.target(np.float32)))
+
+
+@functools.cache
+def called(target: Target) -> Target:
+    """A target whose routines are called.
+
+    Parameters
+    ----------
+    target : Target
+        One whose routines are inlined. A solver that is inlined whole takes minutes to compile, and its numbers do not
+        fit into registers.
+
+    Returns
+    -------
+    Target
+    """
+    apart = cuda.jit(device=True)
+    return dataclasses.replace(target, device=apart, routine=apart)
+
+
+@functools.cache
+def bind(target: Target, single: Target) -> Kernels:
+    """Bind the kernels for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they run, in double precision.
+    single : Target
+        The same in single precision, for normals.
+
+    Returns
+    -------
+    Kernels
+        ``verdicts(law, key, first, out, proofs, batch)``: as of `simnn.capacity.cpu`, by finite Newton, and
+        certificates, unless ``proofs`` is empty.
+    """
+    algebra = blocks.bind(target)
+    law_of = patterns.bind(target, single)
+    quartet, signed, draw_signs = law_of.quartet, law_of.signed, law_of.signs
+    newton, *_, silent = solvers.bind(target, algebra)
+    count_degenerate = degenerate.bind(target, algebra)
+    lane, lanes, sync = target.block
+    real = np.float64
+    stream = philox.PATTERNS * philox.COLUMNS
+    rademacher, relu = patterns.RADEMACHER, patterns.RELU
+    separable, not_separable = solvers.SEPARABLE, solvers.NOT_SEPARABLE
+    parts = 2 * blocks.CHAINS
+
+    @target.device
+    def place(law, at, z, rows):
+        """A normal of a set of patterns, which are drawn one after the other."""
+        i, k = at // law.dimension, at % law.dimension
+        if i < law.patterns:
+            rows[law.positive + i, k] = max(real(z), 0.0) if law.ensemble == relu else real(z)
+
+    @target.routine
+    def draw(law, trial, key, rows, columns, norm, label):
+        for i in range(lane(), law.positive, lanes()):
+            for k in range(rows.shape[1]):
+                rows[i, k] = 1.0 if k == i else 0.0
+            norm[i], label[i] = 1.0, 1.0
+        if law.ensemble == rademacher:
+            for i in range(lane(), law.patterns, lanes()):
+                draw_signs(trial, i, stream, key, rows[law.positive + i, : law.dimension])
+        else:
+            number = (law.patterns * law.dimension - 1) // (2 * HALF) + 1
+            for task in range(lane(), number * (HALF // 2), lanes()):
+                block, j = task // (HALF // 2), task % (HALF // 2)
+                a, b, c, d = quartet(trial, block, j, stream, key)
+                at = block * (2 * HALF) + j
+                place(law, at, a, rows)
+                place(law, at + HALF // 2, b, rows)
+                place(law, at + HALF, c, rows)
+                place(law, at + HALF + HALF // 2, d, rows)
+        sync()
+        for i in range(lane(), law.positive + law.patterns, lanes()):
+            if i >= law.positive:
+                norm[i], label[i] = signed(law, trial, i - law.positive, False, key, rows[i])
+            for k in range(rows.shape[1]):
+                columns[k, i] = rows[i, k]
+        sync()
+
+    @target.kernel
+    def verdicts(law, key, first, out, proofs, batch):
+        part = cuda.shared.array(parts, np.float64)
+        b = cuda.blockIdx.x
+        rows, columns, square, short, long = (
+            batch.rows[b],
+            batch.columns[b],
+            batch.square[b],
+            batch.short[b],
+            batch.long[b],
+        )
+        norm, label = long[0], long[1]
+        work = Scratch(
+            short[0],
+            short[1],
+            short[2],
+            short[3],
+            long[2],
+            long[3],
+            long[4],
+            long[5],
+            batch.active[b],
+            batch.chosen[b],
+            batch.order,
+            square[0],
+            square[1],
+            Panels(batch.sign, batch.order),
+            batch.stop,
+            part,
+        )
+        for row in range(b, out.shape[0], cuda.gridDim.x):
+            draw(law, first + row, key, rows, columns, norm, label)
+            verdict, steps = not_separable, 0
+            if not silent(norm, rows.shape[0], work):
+                verdict, steps = newton(rows, columns, norm, rows.shape[0], work)
+            certificate = work.w if verdict == separable else work.multiplier
+            for k in range(lane(), min(certificate.shape[0], proofs.shape[1]), lanes()):
+                proofs[row, k] = certificate[k]
+            sync()
+            vanishing, duplicate, contradictory = count_degenerate(law, rows, label, work)
+            if lane() == 0:
+                out[row, 0], out[row, 1] = verdict, steps
+                out[row, 2], out[row, 3], out[row, 4] = vanishing, duplicate, contradictory
+            sync()
+
+    return Kernels(verdicts)
+
+
+def shape(count: int, dimension: int, trials: int, memory: float) -> tuple[int, int]:
+    """Threads of a block, and how many blocks there are.
+
+    Parameters
+    ----------
+    count, dimension : int
+        Numbers of patterns, and of weights.
+    trials : int
+        Number of trials.
+    memory : float
+        Bytes that are free.
+
+    Returns
+    -------
+    threads, number : int
+        No block, if the scratch of one does not fit.
+    """
+    threads = 32 if dimension <= 32 else 128 if dimension <= 256 else 256
+    return threads, int(min(trials, THREADS // threads, SHARE * memory // size_of(count, dimension)))
+
+
+def verdicts(
+    law: Law,
+    solver: int,
+    key: NDArray[np.uint64],
+    first: int,
+    trials: int,
+    device: int = 0,
+    grid: tuple[int, int] | None = None,
+    certificates: bool = False,
+) -> Verdicts:
+    """Decide trials on a device.
+
+    Parameters
+    ----------
+    law : Law
+        Law of the patterns.
+    solver : int
+        `simnn.capacity.solvers.AUTO` or `NEWTON`; all trials of another one are left to the CPU.
+    key : (2,) uint64 array
+        Seed.
+    first, trials : int
+        Number of the first trial, and of trials.
+    device : int
+        Index of the device.
+    grid : tuple of int, optional
+        Threads of a block, and number of blocks, instead of those of `shape`. Results are the same bits.
+    certificates : bool
+        Whether to return these, too.
+
+    Returns
+    -------
+    Verdicts
+
+    Raises
+    ------
+    MemoryError
+        If the device has no room for one block, though it should.
+    """
+    size, count = law.dimension + int(law.bias), law.positive + law.patterns
+    values, none = np.full((trials, 5), np.nan), np.zeros((0, 0))
+    with _one_at_a_time, cuda.gpus[device]:
+        free = {found.index: found.memory for found in gpu.devices()}[device]
+        threads, number = shape(count, size, trials, free) if grid is None else grid
+        if trials == 0 or number == 0 or solver not in (solvers.AUTO, solvers.NEWTON):
+            return Verdicts(values, np.arange(trials), none)
+        scratch, number = _allocated(count, size, number)
+        out = cuda.device_array((trials, 5), np.float64)
+        proofs = cuda.to_device(np.zeros((trials, max(count, size)) if certificates else (0, 0)))
+        kernels().verdicts[number, threads](law, cuda.to_device(key), first, out, proofs, scratch)
+        values = out.copy_to_host()
+        left = np.flatnonzero(values[:, 0] == solvers.UNDECIDED)
+        return Verdicts(values, left, proofs.copy_to_host() if certificates else none)
+
+
+def _allocated(count: int, dimension: int, number: int) -> tuple[Batch, int]:
+    """Scratch of so many blocks, or of fewer if there is no room for them."""
+    while True:
+        try:
+            return batch(count, dimension, number), number
+        except Exception as error:
+            if "OUT_OF_MEMORY" not in str(error):
+                raise
+            if number == 1:
+                raise MemoryError(
+                    f"the device has no room for {count} patterns in {dimension} dimensions: "
+                    "end what else runs there, or use backend 'cpu'"
+                ) from None
+        number //= 2
