@@ -378,18 +378,19 @@ def verdicts(
     """
     size, count = law.dimension + int(law.bias), law.positive + law.patterns
     values, none = np.full((trials, 5), np.nan), np.zeros((0, 0))
-    with _one_at_a_time, cuda.gpus[device]:
+    with _one_at_a_time:
         free = {found.index: found.memory for found in gpu.devices()}[device]
         threads, number = shape(count, size, trials, free) if grid is None else grid
         if trials == 0 or number == 0 or solver not in (solvers.AUTO, solvers.NEWTON):
             return Verdicts(values, np.arange(trials), none)
-        scratch, number = _allocated(count, size, number)
-        out = cuda.device_array((trials, 5), np.float64)
-        proofs = cuda.to_device(np.zeros((trials, max(count, size)) if certificates else (0, 0)))
-        kernels().verdicts[number, threads](law, cuda.to_device(key), first, out, proofs, scratch)
-        values = out.copy_to_host()
-        left = np.flatnonzero(values[:, 0] == solvers.UNDECIDED)
-        return Verdicts(values, left, proofs.copy_to_host() if certificates else none)
+        with cuda.gpus[device]:
+            scratch, number = _allocated(count, size, number)
+            out = cuda.device_array((trials, 5), np.float64)
+            proofs = cuda.to_device(np.zeros((trials, max(count, size)) if certificates else (0, 0)))
+            kernels().verdicts[number, threads](law, cuda.to_device(key), first, out, proofs, scratch)
+            values = out.copy_to_host()
+            left = np.flatnonzero(values[:, 0] == solvers.UNDECIDED)
+            return Verdicts(values, left, proofs.copy_to_host() if certificates else none)
 
 
 def _allocated(count: int, dimension: int, number: int) -> tuple[Batch, int]:

@@ -117,7 +117,7 @@ def bind(target: Target) -> Dense:
         pivot is not positive, or the work is not wanted any more.
         ``solve(factor, x)``: overwrite x by the solution of ``U^T U x' = x``.
         ``product(a, b, part)``, ``smallest(x, part)``: of two vectors, and of the entries of one.
-        ``totals(part)``: sums of ``part[c]`` and of ``part[chains + c]`` over the ``chains`` that share a sum. One here.
+        ``totals(part)``: sums of ``part[c]`` and of ``part[chains + c]`` over the ``chains`` that share a sum: one.
     """
 
     @target.routine

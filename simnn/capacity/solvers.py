@@ -402,7 +402,6 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
             newton_point(columns, p, ridge, w, work)
             if separates(norm, p, step, forward, part):
                 copy(step, w)
-                copy(forward[:p], mu[:p])
                 sync()
                 return SEPARABLE, steps
             if gordan(rows, columns, norm, p, size, work):

@@ -20,7 +20,9 @@ def example(count, size):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_solver_of_one_block(architecture, monkeypatch):
-    dispatcher = pytest.importorskip("numba_cuda.numba.cuda.dispatcher")
+    pytest.importorskip("numba_cuda")
+    from numba.cuda import dispatcher
+
     # Routines that are called are compiled for the device at hand, and there is none.
     device = types.SimpleNamespace(compute_capability=architecture)
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
