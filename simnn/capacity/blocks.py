@@ -12,6 +12,7 @@ A routine begins after a barrier on all that it reads, and ends with one on all 
 """
 
 import functools
+from typing import Any, NamedTuple
 
 from simnn.capacity import dense
 from simnn.capacity.dense import Dense
@@ -22,6 +23,40 @@ CHAINS = 32
 
 PANEL = 4
 """Rows of a factor that are made at a time."""
+
+
+class Scratch(NamedTuple):
+    """Scratch of one block, for up to P patterns in N dimensions: what `solvers.Work` is for one thread.
+
+    Attributes
+    ----------
+    trial : (2 * CHAINS,) array
+        Shared by the threads of the block: sums on their way.
+    """
+
+    w: Any
+    step: Any
+    right: Any
+    residual: Any
+    mu: Any
+    forward: Any
+    multiplier: Any
+    sign: Any
+    active: Any
+    chosen: Any
+    order: Any
+    gram: Any
+    factor: Any
+    panels: Any
+    stop: Any
+    trial: Any
+
+
+class Panels(NamedTuple):
+    """Constants of a factorisation: what a panel is multiplied by, and 0, 1, 2, ..."""
+
+    sign: Any
+    order: Any
 
 
 @functools.cache

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simnn.capacity import blocks, degenerate, patterns, solvers
+from simnn.capacity.blocks import Panels, Scratch
 from simnn.capacity.patterns import HALF, Law
 from simnn.device import gpu, philox
 from simnn.device.gpu import cuda
@@ -40,40 +41,6 @@ SHARE = 0.8
 """Of the memory that is free."""
 
 _one_at_a_time = threading.Lock()
-
-
-class Scratch(NamedTuple):
-    """Scratch of one block, for up to P patterns in N dimensions: what `solvers.Work` is for one thread.
-
-    Attributes
-    ----------
-    trial : (2 * CHAINS,) array
-        Shared by the threads of the block: sums on their way.
-    """
-
-    w: Any
-    step: Any
-    right: Any
-    residual: Any
-    mu: Any
-    forward: Any
-    multiplier: Any
-    sign: Any
-    active: Any
-    chosen: Any
-    order: Any
-    gram: Any
-    factor: Any
-    panels: Any
-    stop: Any
-    trial: Any
-
-
-class Panels(NamedTuple):
-    """Constants of a factorisation: what a panel is multiplied by, and 0, 1, 2, ..."""
-
-    sign: Any
-    order: Any
 
 
 class Batch(NamedTuple):

@@ -576,3 +576,20 @@ def test_large_problems_run_on_a_thread_of_their_own(monkeypatch):
         for bias in (False, True):
             assert call(x, y, bias).status == call(x[:100], y[:100], bias).status == "separable"
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"ensemble": "winners"}, "ensemble 'winners'"),
+        ({"solver": "nearest"}, "solver 'nearest'"),
+        ({"correlation": 0.5}, "correlation 0.5"),
+        ({"inputs": 5}, "inputs 5"),
+        ({"extent": 2, "radius": 0.1}, "extent 2"),
+        ({"margin": 0.5}, "margin 0.5"),
+    ],
+)
+def test_what_a_gpu_does_not_do_is_refused_by_name(parameters, named):
+    with pytest.raises(ValueError, match=f"backend: 'cuda' is not allowed with {named}; use 'cpu', or "):
+        model.check_gpu(model.Experiment(**parameters), "cuda")
+    model.check_gpu(model.Experiment(ensemble="relu", bias=True, constrained=0.5), "cuda")

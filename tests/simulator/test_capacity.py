@@ -149,7 +149,7 @@ def test_linear_algebra_of_a_block(count, size):
     index, x = rng.permutation(2 * count)[:count], rng.standard_normal(size)
     square, total, solved, numbers = np.zeros((2, size, size)), np.zeros(size), x.copy(), np.zeros(5)
     minus, order = np.full(blocks.PANEL, -1.0), np.arange(size + blocks.PANEL)
-    panels = cuda.Panels(toolkit.to_device(minus), toolkit.to_device(order))
+    panels = blocks.Panels(toolkit.to_device(minus), toolkit.to_device(order))
     run[1, 3](rows, sign, index, panels, square, total, solved, numbers, GO)
     matrix = rows[index].T @ (sign[:, None] * rows[index])
     np.testing.assert_allclose(np.triu(square[0]), np.triu(matrix), rtol=1e-13, atol=1e-13)
