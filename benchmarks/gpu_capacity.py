@@ -14,7 +14,7 @@ from simnn.device.targets import threads
 SIZES = {(20, 40): (200_000, 4000), (100, 200): (50_000, 400), (300, 600): (2000, 8)}
 """Dimension and number of patterns, and how many sets of them on the GPU and on the CPU."""
 
-# Multiply-adds of finite Newton and bytes that leave the caches, as `simnn.capacity.cuda` counts them.
+# Of finite Newton, for each dimension.
 _STEPS = {20: 4.1, 100: 8.4, 300: 11.0}
 
 
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 def operations(dimension: int, patterns: int, steps: float) -> tuple[float, float]:
-    """Floating-point operations in double precision, and bytes to and from memory, for each set."""
+    """Floating-point operations and bytes for each set, as `simnn.capacity.cuda` counts them."""
     n, p = dimension, patterns
     adds = p * n * n / 2 + steps * (n**3 / 6 + n * n + 4 * p * n + 0.2 * p * n * n / 2)
     moved = 16 * p * n * (1 + steps) + steps * (n / 4) * 2 * (4 * n * n) / 3
@@ -48,7 +48,7 @@ def capacity_rows(repeats: int = 3) -> list[Row]:
     rows = []
     for (dimension, patterns), (many, few) in SIZES.items():
         law, key = Law(patterns, dimension), np.zeros(2, np.uint64)
-        on_gpu, left = [float("nan")], 0
+        on_gpu, left = [], 0
         if gpu.missing() is None:
             cuda.verdicts(law, solvers.AUTO, key, 0, 1)
             for _ in range(repeats):
@@ -62,5 +62,5 @@ def capacity_rows(repeats: int = 3) -> list[Row]:
             capacity.simulate(dimension=dimension, trials=few, backend="cpu")
             on_cpu.append(time.perf_counter() - start)
         work = operations(dimension, patterns, _STEPS[dimension])
-        rows.append(Row(dimension, patterns, np.nanmin(on_gpu[-repeats:]) / many, min(on_cpu) / few, *work, left))
+        rows.append(Row(dimension, patterns, min(on_gpu, default=float("nan")) / many, min(on_cpu) / few, *work, left))
     return rows

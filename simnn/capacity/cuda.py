@@ -10,13 +10,14 @@ Normals may differ in the last bits, by 3e-7 of themselves. Random changes by 1e
 N = 20, P = 40 and none of 1,500 at N = 100, P = 200; such numbers go with the size of the change: one verdict in ten
 million.
 
-Work of a set of P patterns in N dimensions, finite Newton in s steps (8 at N = 100, P = 200): P N (N + 1) / 2
-multiply-adds for the sums of all patterns, once; in each step N^3 / 6 for the factor, N^2 for its solutions, 4 P N for
-fields, and N^2 / 2 for each pattern that enters or leaves. At (100, 200), in all, about 4.5 million: 9 MFlop. A device
-of 34 TFlop/s in double precision could not decide more than 3.8 million sets per second. Memory moves, if nothing stays
-in a cache: both copies of the patterns (16 P N bytes) written once and read once in a step, and triangles (4 N^2 bytes)
-read and written N / 4 times by a factorisation, on average a third of them: 10 MB in all, or 480 thousand sets per
-second at 4.8 TB/s.
+Work of a set of P patterns in N dimensions, in s steps: P N^2 / 2 multiply-adds for the sums over all patterns, once;
+in each step N^3 / 6 for the factor, N^2 for its solutions, 4 P N for fields and sums of patterns, and N^2 / 2 for each
+pattern that enters or leaves, about a fifth of them. At (100, 200), s = 8.4: 4.8 million in double precision. A device
+of 34 TFlop/s could not decide more than 3.5 million sets per second. Memory moves, if a block keeps nothing in a cache:
+both copies of the patterns, 16 P N bytes, written once and read in each step; in each factorisation the triangle, 4 N^2
+bytes, read and written N / 4 times, a third of it on average: 8.6 MB in all, or 560 thousand sets per second at 4.8
+TB/s. What 2 blocks on each of 132 multiprocessors wait for comes first: barriers, and chains of loads, about a million
+cycles for a set (an estimate: nothing was timed).
 """
 
 import dataclasses
