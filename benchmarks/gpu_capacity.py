@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simnn import capacity
-from simnn.capacity import cuda, solvers
+from simnn.capacity import cuda
 from simnn.capacity.patterns import Law
 from simnn.device import gpu
 from simnn.device.targets import threads
@@ -50,10 +50,10 @@ def capacity_rows(repeats: int = 3) -> list[Row]:
         law, key = Law(patterns, dimension), np.zeros(2, np.uint64)
         on_gpu, left = [], 0
         if gpu.missing() is None:
-            cuda.verdicts(law, solvers.AUTO, key, 0, 1)
+            cuda.verdicts(law, key, 0, 1)
             for _ in range(repeats):
                 start = time.perf_counter()
-                left = len(cuda.verdicts(law, solvers.AUTO, key, 0, many).left)
+                left = len(cuda.verdicts(law, key, 0, many).left)
                 on_gpu.append(time.perf_counter() - start)
         capacity.simulate(dimension=dimension, trials=threads(), backend="cpu")
         on_cpu = []

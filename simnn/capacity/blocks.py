@@ -32,6 +32,8 @@ class Scratch(NamedTuple):
     ----------
     trial : (2 * CHAINS,) array
         Shared by the threads of the block: sums on their way.
+    triangle, solution, pulls, signs : (K, K) and (K,) array
+        Of active sets; empty if only finite Newton runs.
     """
 
     w: Any
@@ -50,6 +52,10 @@ class Scratch(NamedTuple):
     panels: Any
     stop: Any
     trial: Any
+    triangle: Any
+    solution: Any
+    pulls: Any
+    signs: Any
 
 
 class Panels(NamedTuple):
@@ -74,7 +80,7 @@ def bind(target: Target) -> Dense:
         As `simnn.capacity.dense.bind`, but matrices are (N, N) arrays. A single thread may call ``dot``.
     """
     lane, lanes, sync = target.block
-    sqrt = target.operations.sqrt
+    sqrt, dot = target.operations.sqrt, dense.bind(target).dot
 
     @target.routine
     def totals(part):
@@ -300,6 +306,18 @@ def bind(target: Target) -> Dense:
                 assign(x, top, a, b, c, d)
         sync()
 
-    return Dense(
-        dense.bind(target).dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, CHAINS
-    )
+    @target.routine
+    def substitute(triangle, first, size, x):
+        for a in range(first + lane(), size, lanes()):
+            x[a] -= dot(x[:first], triangle[a, :first])
+        sync()
+        for a in range(first, size):
+            found = x[a] / triangle[a, a]
+            for b in range(a + 1 + lane(), size, lanes()):
+                x[b] -= triangle[b, a] * found
+            sync()
+            if lane() == 0:
+                x[a] = found
+        sync()
+
+    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, substitute, CHAINS)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import degenerate, dense, manifolds, patterns, solvers
+from simnn.capacity import degenerate, dense, hull, manifolds, patterns, solvers
 from simnn.capacity.manifolds import Balls
 from simnn.capacity.patterns import Draws
 from simnn.device.targets import Target, cpu
@@ -192,7 +192,7 @@ def bind(target: Target, single: Target) -> Kernels:
     begin, components, draw_label, _, _, _, signed = patterns.bind(target, single)
     draw_ball, cut, decide_balls = manifolds.bind(target, single)
     dot, combine, *_ = dense.bind(target)
-    count_degenerate = degenerate.bind(target)
+    count_degenerate, largest_margin = degenerate.bind(target), hull.bind(target)
     _, nearest, _, _, decide, rounding, _ = solvers.bind(target)
 
     @target.routine
@@ -374,65 +374,15 @@ def bind(target: Target, single: Target) -> Kernels:
                 out[row, 0], out[row, 1] = decide_prefix(law, count, solver, s)
             out[row, 2], out[row, 3], out[row, 4] = count_degenerate(law, s.rows, s.label, s.work)
 
-    @target.routine
-    def two_classes(law, s):
-        total = 0.0
-        for i in range(law.positive, law.positive + law.patterns):
-            total += s.label[i]
-        return abs(total) < law.patterns
-
-    @target.routine
-    def constrain(law, s):
-        """Make constraints weak: ``w_k >= 0``, whatever the margin, and without a label."""
-        for i in range(law.positive + law.patterns):
-            s.share[i] = 1.0 if i >= law.positive else 0.0
-            s.label[i] *= s.share[i]
-
-    @target.routine
-    def obey(law, s):
-        """Set weights to zero that rounding left below; fields are summed once more if there are any."""
-        w, some = s.work.w, False
-        for k in range(law.positive):
-            some = some or w[k] < 0.0
-            w[k] = max(w[k], 0.0)
-        if some:
-            combine(w, s.work.order, w.shape[0], s.columns, s.work.mu)
-
-    @target.routine
-    def largest_margin(law, s, out):
-        """Lower and upper bound of the largest margin of what was drawn; support vectors; weights that vanish."""
-        w, mu, multiplier, count = s.work.w, s.work.mu, s.work.multiplier, law.positive + law.patterns
-        constrain(law, s)
-        if law.bias and not two_classes(law, s):
-            out[0], out[1], out[2], out[3] = np.inf, np.inf, np.nan, np.nan
-            return
-        verdict, _, threshold = nearest(
-            s.rows, s.columns, s.norm, s.share, s.share, s.label, count, False, law.bias, s.work
-        )
-        obey(law, s)
-        smallest, total, support, zero, square = np.inf, 0.0, 0, 0, 0.0
-        for i in range(law.positive):
-            zero += 1 if multiplier[i] > 0.0 else 0
-        for i in range(law.positive, count):
-            smallest = min(smallest, mu[i] + (threshold * s.label[i] if law.bias else 0.0))
-            total += multiplier[i]
-            support += 1 if multiplier[i] > 0.0 else 0
-        for k in range(law.dimension):
-            square += w[k] * w[k]
-        length, unit = np.sqrt(square), np.sqrt(np.float64(law.dimension))
-        # With a threshold rows are longer than 1, by a component that stays out of the margin.
-        separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
-        out[0] = unit * smallest / length if separable else 0.0
-        out[1] = unit * length / total if verdict == solvers.OPTIMAL else np.inf
-        out[2], out[3] = (np.float64(support), np.float64(zero)) if separable else (np.nan, np.nan)
-
     @target.kernel
     def margins(law, key, first, out, space):
         s = space
         for row in range(out.shape[0]):
             begin(law, first + row, key, s.draws)
             draw(law, first + row, 0, law.positive + law.patterns, True, key, s)
-            largest_margin(law, s, out[row])
+            out[row, 0], out[row, 1], out[row, 2], out[row, 3] = largest_margin(
+                law, s.rows, s.columns, s.norm, s.share, s.label, s.work
+            )
 
     @target.routine
     def next_fits(law, i, s):

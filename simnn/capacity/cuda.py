@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import blocks, degenerate, patterns, solvers
+from simnn.capacity import blocks, degenerate, hull, patterns, solvers
 from simnn.capacity.blocks import Panels, Scratch
 from simnn.capacity.patterns import HALF, Law
 from simnn.device import gpu, philox
@@ -53,7 +53,9 @@ class Batch(NamedTuple):
         Patterns times labels, and the transpose.
     square : (B, 2, N, N) array
         Sums over patterns, and their factor.
-    short, long : (B, 4, N) and (B, 6, P) array
+    triangle : (B, K, K) array
+        Lower factor of the passive set.
+    short, long, passive : (B, 4, N), (B, 7, P) and (B, 3, K) array
         Vectors.
     chosen : (B, P) int64 array
     active : (B, P) int8 array
@@ -68,8 +70,10 @@ class Batch(NamedTuple):
     rows: Any
     columns: Any
     square: Any
+    triangle: Any
     short: Any
     long: Any
+    passive: Any
     chosen: Any
     active: Any
     order: Any
@@ -81,6 +85,7 @@ class Kernels(NamedTuple):
     """Kernels of one target (see `bind`)."""
 
     verdicts: Any
+    margins: Any
 
 
 class Verdicts(NamedTuple):
@@ -101,13 +106,15 @@ class Verdicts(NamedTuple):
     proofs: NDArray[np.float64]
 
 
-def batch(count: int, dimension: int, number: int) -> Batch:
+def batch(count: int, dimension: int, passive: int, number: int) -> Batch:
     """Scratch on the device.
 
     Parameters
     ----------
     count, dimension : int
         Numbers of patterns, and of weights.
+    passive : int
+        Rows K of the triangle of active sets, 1 if only finite Newton runs.
     number : int
         Number of blocks.
 
@@ -120,8 +127,10 @@ def batch(count: int, dimension: int, number: int) -> Batch:
         rows=new((number, p, n)),
         columns=new((number, n, p)),
         square=new((number, 2, n, n)),
+        triangle=new((number, passive, passive)),
         short=new((number, 4, n)),
-        long=new((number, 6, p)),
+        long=new((number, 7, p)),
+        passive=new((number, 3, passive)),
         chosen=cuda.device_array((number, p), np.int64),
         active=cuda.device_array((number, p), np.int8),
         order=cuda.to_device(np.arange(max(p, n) + blocks.PANEL)),
@@ -130,12 +139,12 @@ def batch(count: int, dimension: int, number: int) -> Batch:
     )
 
 
-def size_of(count: int, dimension: int) -> int:
+def size_of(count: int, dimension: int, passive: int = 1) -> int:
     """Bytes of the scratch of one block.
 
     Parameters
     ----------
-    count, dimension : int
+    count, dimension, passive : int
         As of `batch`.
 
     Returns
@@ -143,7 +152,7 @@ def size_of(count: int, dimension: int) -> int:
     int
     """
     p, n = count, dimension
-    return 8 * (2 * p * n + 2 * n * n + 4 * n + 8 * p)
+    return 8 * (2 * p * n + 2 * n * n + 4 * n + 9 * p + passive * (passive + 3))
 
 
 def kernels() -> Kernels:
@@ -189,13 +198,14 @@ def bind(target: Target, single: Target) -> Kernels:
     -------
     Kernels
         ``verdicts(law, key, first, out, proofs, batch)``: as of `simnn.capacity.cpu`, by finite Newton, and
-        certificates, unless ``proofs`` is empty.
+        certificates, unless ``proofs`` is empty;
+        ``margins(law, key, first, out, batch)``: as of `simnn.capacity.cpu`.
     """
     algebra = blocks.bind(target)
     law_of = patterns.bind(target, single)
     quartet, signed, draw_signs = law_of.quartet, law_of.signed, law_of.signs
     newton, *_, silent = solvers.bind(target, algebra)
-    count_degenerate = degenerate.bind(target, algebra)
+    count_degenerate, largest_margin = degenerate.bind(target, algebra), hull.bind(target, algebra)
     lane, lanes, sync = target.block
     real = np.float64
     stream = philox.PATTERNS * philox.COLUMNS
@@ -211,7 +221,7 @@ def bind(target: Target, single: Target) -> Kernels:
             rows[law.positive + i, k] = max(real(z), 0.0) if law.ensemble == relu else real(z)
 
     @target.routine
-    def draw(law, trial, key, rows, columns, norm, label):
+    def draw(law, trial, plain, key, rows, columns, norm, label):
         for i in range(lane(), law.positive, lanes()):
             for k in range(rows.shape[1]):
                 rows[i, k] = 1.0 if k == i else 0.0
@@ -232,32 +242,24 @@ def bind(target: Target, single: Target) -> Kernels:
         sync()
         for i in range(lane(), law.positive + law.patterns, lanes()):
             if i >= law.positive:
-                norm[i], label[i] = signed(law, trial, i - law.positive, False, key, rows[i])
+                norm[i], label[i] = signed(law, trial, i - law.positive, plain, key, rows[i])
             for k in range(rows.shape[1]):
                 columns[k, i] = rows[i, k]
         sync()
 
-    @target.kernel
-    def verdicts(law, key, first, out, proofs, batch):
-        part = cuda.shared.array(parts, np.float64)
-        b = cuda.blockIdx.x
-        rows, columns, square, short, long = (
-            batch.rows[b],
-            batch.columns[b],
-            batch.square[b],
-            batch.short[b],
-            batch.long[b],
-        )
-        norm, label = long[0], long[1]
-        work = Scratch(
+    @target.device
+    def scratch_of(b, batch, part):
+        """Scratch of a block."""
+        short, long, square, passive = batch.short[b], batch.long[b], batch.square[b], batch.passive[b]
+        return Scratch(
             short[0],
             short[1],
             short[2],
             short[3],
-            long[2],
             long[3],
             long[4],
             long[5],
+            long[6],
             batch.active[b],
             batch.chosen[b],
             batch.order,
@@ -266,9 +268,20 @@ def bind(target: Target, single: Target) -> Kernels:
             Panels(batch.sign, batch.order),
             batch.stop,
             part,
+            batch.triangle[b],
+            passive[0],
+            passive[1],
+            passive[2],
         )
+
+    @target.kernel
+    def verdicts(law, key, first, out, proofs, batch):
+        part = cuda.shared.array(parts, np.float64)
+        b = cuda.blockIdx.x
+        rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
+        work = scratch_of(b, batch, part)
         for row in range(b, out.shape[0], cuda.gridDim.x):
-            draw(law, first + row, key, rows, columns, norm, label)
+            draw(law, first + row, False, key, rows, columns, norm, label)
             verdict, steps = not_separable, 0
             if not silent(norm, rows.shape[0], work):
                 verdict, steps = newton(rows, columns, norm, rows.shape[0], work)
@@ -282,16 +295,29 @@ def bind(target: Target, single: Target) -> Kernels:
                 out[row, 2], out[row, 3], out[row, 4] = vanishing, duplicate, contradictory
             sync()
 
-    return Kernels(verdicts)
+    @target.kernel
+    def margins(law, key, first, out, batch):
+        part = cuda.shared.array(parts, np.float64)
+        b = cuda.blockIdx.x
+        rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
+        work = scratch_of(b, batch, part)
+        for row in range(b, out.shape[0], cuda.gridDim.x):
+            draw(law, first + row, True, key, rows, columns, norm, label)
+            lower, upper, support, zero = largest_margin(law, rows, columns, norm, batch.long[b, 2], label, work)
+            if lane() == 0:
+                out[row, 0], out[row, 1], out[row, 2], out[row, 3] = lower, upper, support, zero
+            sync()
+
+    return Kernels(verdicts, margins)
 
 
-def shape(count: int, dimension: int, trials: int, memory: float) -> tuple[int, int]:
+def shape(count: int, dimension: int, passive: int, trials: int, memory: float) -> tuple[int, int]:
     """Threads of a block, and how many blocks there are.
 
     Parameters
     ----------
-    count, dimension : int
-        Numbers of patterns, and of weights.
+    count, dimension, passive : int
+        As of `batch`.
     trials : int
         Number of trials.
     memory : float
@@ -303,12 +329,11 @@ def shape(count: int, dimension: int, trials: int, memory: float) -> tuple[int, 
         No block, if the scratch of one does not fit.
     """
     threads = 32 if dimension <= 32 else 128 if dimension <= 256 else 256
-    return threads, int(min(trials, THREADS // threads, SHARE * memory // size_of(count, dimension)))
+    return threads, int(min(trials, THREADS // threads, SHARE * memory // size_of(count, dimension, passive)))
 
 
 def verdicts(
     law: Law,
-    solver: int,
     key: NDArray[np.uint64],
     first: int,
     trials: int,
@@ -316,14 +341,12 @@ def verdicts(
     grid: tuple[int, int] | None = None,
     certificates: bool = False,
 ) -> Verdicts:
-    """Decide trials on a device.
+    """Decide trials on a device, by finite Newton.
 
     Parameters
     ----------
     law : Law
         Law of the patterns.
-    solver : int
-        `simnn.capacity.solvers.AUTO` or `NEWTON`; all trials of another one are left to the CPU.
     key : (2,) uint64 array
         Seed.
     first, trials : int
@@ -344,28 +367,76 @@ def verdicts(
     MemoryError
         If the device has no room for one block, though it should.
     """
+    longest = max(law.dimension + int(law.bias), law.positive + law.patterns)
+    proofs = np.zeros((trials, longest) if certificates else (0, 0))
+
+    def run(launch: Any, out: Any, scratch: Batch) -> None:
+        on_device = cuda.to_device(proofs)
+        launch(kernels().verdicts)(law, cuda.to_device(key), first, out, on_device, scratch)
+        if certificates:
+            on_device.copy_to_host(proofs)
+
+    values = _run(law, 1, trials, 5, device, grid, run)
+    return Verdicts(values, np.flatnonzero(~(values[:, 0] >= 0.0)), proofs)
+
+
+def margins(
+    law: Law,
+    key: NDArray[np.uint64],
+    first: int,
+    trials: int,
+    device: int = 0,
+    grid: tuple[int, int] | None = None,
+) -> NDArray[np.float64]:
+    """Find the largest margins of trials on a device, by active sets.
+
+    Parameters
+    ----------
+    law, key, first, trials, device, grid
+        As of `verdicts`.
+
+    Returns
+    -------
+    (trials, 4) array
+        As the kernel of the CPU writes them; NaN if a block does not fit.
+
+    Raises
+    ------
+    MemoryError
+        As `verdicts`.
+    """
+
+    def run(launch: Any, out: Any, scratch: Batch) -> None:
+        launch(kernels().margins)(law, cuda.to_device(key), first, out, scratch)
+
+    passive = min(law.positive + law.patterns, law.dimension + int(law.bias) + 1) + 1
+    return _run(law, passive, trials, 4, device, grid, run)
+
+
+def _run(
+    law: Law, passive: int, trials: int, columns: int, device: int, grid: tuple[int, int] | None, run: Any
+) -> NDArray[np.float64]:
+    """Launch a kernel with as much scratch as there is room for; NaN if there is none for one block."""
     size, count = law.dimension + int(law.bias), law.positive + law.patterns
-    values, none = np.full((trials, 5), np.nan), np.zeros((0, 0))
+    values = np.full((trials, columns), np.nan)
     with _one_at_a_time:
         free = {found.index: found.memory for found in gpu.devices()}[device]
-        threads, number = shape(count, size, trials, free) if grid is None else grid
-        if trials == 0 or number == 0 or solver not in (solvers.AUTO, solvers.NEWTON):
-            return Verdicts(values, np.arange(trials), none)
+        threads, number = shape(count, size, passive, trials, free) if grid is None else grid
+        if trials == 0 or number == 0:
+            return values
         with cuda.gpus[device]:
-            scratch, number = _allocated(count, size, number)
-            out = cuda.device_array((trials, 5), np.float64)
-            proofs = cuda.to_device(np.zeros((trials, max(count, size)) if certificates else (0, 0)))
-            kernels().verdicts[number, threads](law, cuda.to_device(key), first, out, proofs, scratch)
-            values = out.copy_to_host()
-            left = np.flatnonzero(values[:, 0] == solvers.UNDECIDED)
-            return Verdicts(values, left, proofs.copy_to_host() if certificates else none)
+            scratch, number = _allocated(count, size, passive, number)
+            out = cuda.device_array(values.shape, np.float64)
+            run(lambda kernel: kernel[number, threads], out, scratch)
+            out.copy_to_host(values)
+    return values
 
 
-def _allocated(count: int, dimension: int, number: int) -> tuple[Batch, int]:
+def _allocated(count: int, dimension: int, passive: int, number: int) -> tuple[Batch, int]:
     """Scratch of so many blocks, or of fewer if there is no room for them."""
     while True:
         try:
-            return batch(count, dimension, number), number
+            return batch(count, dimension, passive, number), number
         except Exception as error:
             if "OUT_OF_MEMORY" not in str(error):
                 raise

@@ -25,8 +25,9 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Callable[..., An
         ``count(law, rows, label, work) -> (silent, duplicate, contradictory)``: numbers of silent patterns, of those
         that repeat an earlier one, and that do so with the other label. Rows are patterns times labels.
     """
-    dot, (lane, lanes, sync) = dense.bind(target).dot, target.block
-    *_, totals, chains = dense.bind(target) if algebra is None else algebra
+    algebra = dense.bind(target) if algebra is None else algebra
+    dot, totals, chains = algebra.dot, algebra.totals, algebra.chains
+    lane, lanes, sync = target.block
     sqrt = target.operations.sqrt
 
     @target.routine

@@ -60,6 +60,7 @@ class Dense(NamedTuple):
     product: Callable[..., Any]
     smallest: Callable[..., Any]
     totals: Callable[..., Any]
+    substitute: Callable[..., Any]
     chains: int
 
 
@@ -117,7 +118,10 @@ def bind(target: Target) -> Dense:
         pivot is not positive, or the work is not wanted any more.
         ``solve(factor, x)``: overwrite x by the solution of ``U^T U x' = x``.
         ``product(a, b, part)``, ``smallest(x, part)``: of two vectors, and of the entries of one.
-        ``totals(part)``: sums of ``part[c]`` and of ``part[chains + c]`` over the ``chains`` that share a sum: one.
+        ``totals(part)``: sums of ``part[c]`` and of ``part[chains + c]`` over those that share a sum, ``chains`` in
+        number: one here.
+        ``substitute(triangle, first, size, x)``: overwrite entries first, ... of x by the solution of ``L x' = x``
+        with a lower triangle L; those before are part of it already.
     """
 
     @target.routine
@@ -304,4 +308,9 @@ def bind(target: Target) -> Dense:
     def totals(part):
         return part[0], part[1]
 
-    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, 1)
+    @target.routine
+    def substitute(triangle, first, size, x):
+        for a in range(first, size):
+            x[a] = (x[a] - dot(x[:a], triangle[a, :a])) / triangle[a, a]
+
+    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, substitute, 1)

@@ -103,7 +103,7 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
             i = touching[m]
             field = 0.0
             for a in range(members):
-                field += cloud.gram[i, work.chosen[a]] * label[work.chosen[a]] * work.trial[a]
+                field += cloud.gram[i, work.chosen[a]] * label[work.chosen[a]] * work.solution[a]
             if not label[i] * field > CLOSE:
                 return False
         return True

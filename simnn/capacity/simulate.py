@@ -244,6 +244,7 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
             },
             _margins,
             ("margin", "solver", "extent", "radius"),
+            on_gpu=_margins_on_gpu,
         ),
     )
 
@@ -536,7 +537,7 @@ def _verdicts_on_gpu(
     from simnn.capacity import cpu, cuda, solvers
 
     law, solver = _law(experiment, data, experiment.patterns), model.SOLVERS.index(experiment.solver)
-    found = cuda.verdicts(law, solver, key, first_trial, trials, device)
+    found = cuda.verdicts(law, key, first_trial, trials, device)
     out = found.values
     if len(found.left) > 0:
         space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
@@ -569,8 +570,36 @@ def _margins(
     first_trial: int,
     stop: NDArray[np.int64],
 ) -> "Array":
-    lower, upper, support, zero = _bounds(experiment, data, trials, key, first_trial, stop).T
-    known = upper <= lower + _GAP * (1.0 + lower)
+    return _of_bounds(experiment, _bounds(experiment, data, trials, key, first_trial, stop))
+
+
+def _margins_on_gpu(
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
+    device: int = 0,
+) -> "Array":
+    """The same on a GPU; trials whose bounds disagree there are the CPU's."""
+    from simnn.capacity import cuda
+
+    bounds = cuda.margins(_law(experiment, data, experiment.patterns), key, first_trial, trials, device)
+    for row in np.flatnonzero(~_agree(bounds)):
+        bounds[row] = _bounds(experiment, data, 1, key, first_trial + int(row), stop)
+    return _of_bounds(experiment, bounds)
+
+
+def _agree(bounds: "Array") -> NDArray[np.bool_]:
+    """Whether the bounds of largest margins are one number."""
+    lower, upper = bounds[:, 0], bounds[:, 1]
+    return np.asarray(upper <= lower + _GAP * (1.0 + lower))
+
+
+def _of_bounds(experiment: Experiment, bounds: "Array") -> "Array":
+    """Statistics of `largest_margin` from what the kernels write."""
+    (lower, _, support, zero), known, trials = bounds.T, _agree(bounds), len(bounds)
     largest = np.where(np.isfinite(lower), lower, np.nan)
     zero = zero / experiment.positive_weights if experiment.positive_weights > 0 else np.full(trials, np.nan)
     columns = [largest, support / experiment.patterns, zero, lower > 0.0]
@@ -676,7 +705,9 @@ def _sampler(measure: _Measure, experiments: Sequence[Experiment], data: _Data, 
     if not backend.startswith("cuda"):
         return measure.sample
     if measure.on_gpu is None:
-        raise ValueError(f"backend: {backend!r} is not allowed here: only simulate runs on a GPU; use 'cpu'")
+        raise ValueError(
+            f"backend: {backend!r} is not allowed here: only simulate and largest_margin run on a GPU; use 'cpu'"
+        )
     for experiment in experiments:
         model.check_gpu(experiment, backend)
     if data.matrix is not None:

@@ -82,7 +82,9 @@ class Work(NamedTuple):
         Sum over active patterns and its factor, as of `simnn.capacity.dense.symmetric`.
     triangle : (K, K) array
         Lower factor of the passive set, ``K = min(P, N + 1) + 1``.
-    trial, pulls, signs : (K,) array
+    trial : (2,) array
+        Sums on their way.
+    solution, pulls, signs : (K,) array
         Solution on the passive set, and right sides behind the factor.
     panels : Panels
         Scratch of `simnn.capacity.dense`.
@@ -106,6 +108,7 @@ class Work(NamedTuple):
     factor: Any
     triangle: Any
     trial: Any
+    solution: Any
     pulls: Any
     signs: Any
     panels: Any
@@ -156,7 +159,8 @@ def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -
         gram=dense.symmetric(n),
         factor=dense.symmetric(n),
         triangle=np.zeros((size, size)),
-        trial=np.zeros(size),
+        trial=np.zeros(2),
+        solution=np.zeros(size),
         pulls=np.zeros(size),
         signs=np.zeros(size),
         panels=dense.panels(p, n),
@@ -187,7 +191,7 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         ``project(gram, pull, label, p, free, work) -> (verdict, steps, threshold)``: the same without shares, for rows
         ``label_i x_i`` of which only the products ``x_i.x_j`` are known (with ``free``, plus 1). ``work.mu`` are then
         the products of the solution with the rows;
-        ``lift(height, size, work)``: coefficients ``work.trial`` with which the passive set that either left behind,
+        ``lift(height, size, work)``: coefficients ``work.solution`` with which the passive set that either left behind,
         ``size`` members ``work.chosen``, combines to something whose product with each member i is ``height[i]``;
         ``decide(rows, columns, norm, p, solver, work) -> (verdict, steps)``: finite Newton, and nearest point if that
         fails, or one of them alone. The certificate is ``work.w`` or ``work.multiplier``. A silent pattern has norm 0.
@@ -195,7 +199,7 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         ``silent(norm, p, work)``: whether a pattern vanishes; writes its certificate.
     """
     algebra = dense.bind(target) if algebra is None else algebra
-    dot, combine, clear, add_gram, trace, factorise, solve, product_of, smallest, totals, chains = algebra
+    dot, combine, clear, add_gram, trace, factorise, solve, product_of, smallest, totals, substitute, chains = algebra
     lane, lanes, sync = target.block
     sqrt = target.operations.sqrt
 
@@ -416,43 +420,61 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         return UNDECIDED, steps
 
     @target.routine
+    def forward_from(c, size, right, members, triangle, x):
+        """Solve with the triangle of the passive set, for the right sides of its members; the first c are known."""
+        for a in range(c + lane(), size, lanes()):
+            x[a] = right[members[a]]
+        sync()
+        substitute(triangle, c, size, x)
+
+    @target.routine
     def remove(c, pull, label, size, free, work):
         """Take member c out of the passive set: rotations restore the triangle."""
         triangle = work.triangle
         for a in range(c, size - 1):
-            work.chosen[a] = work.chosen[a + 1]
-            for b in range(a + 2):
+            for b in range(lane(), a + 2, lanes()):
                 triangle[a, b] = triangle[a + 1, b]
+        if lane() == 0:
+            for a in range(c, size - 1):
+                work.chosen[a] = work.chosen[a + 1]
+        sync()
         for a in range(c, size - 1):
-            h = np.hypot(triangle[a, a], triangle[a, a + 1])
-            cosine, sine = triangle[a, a] / h, triangle[a, a + 1] / h
-            for b in range(a, size - 1):
+            x, y = triangle[a, a], triangle[a, a + 1]
+            h = sqrt(x * x + y * y)
+            cosine, sine = x / h, y / h
+            sync()
+            for b in range(a + lane(), size - 1, lanes()):
                 left, right = triangle[b, a], triangle[b, a + 1]
                 triangle[b, a] = cosine * left + sine * right
                 triangle[b, a + 1] = cosine * right - sine * left
-            i = work.chosen[a]
-            work.pulls[a] = (pull[i] - dot(triangle[a, :a], work.pulls[:a])) / triangle[a, a]
-            if free:
-                work.signs[a] = (label[i] - dot(triangle[a, :a], work.signs[:a])) / triangle[a, a]
+            sync()
+        forward_from(c, size - 1, pull, work.chosen, triangle, work.pulls)
+        if free:
+            forward_from(c, size - 1, label, work.chosen, triangle, work.signs)
 
     @target.routine
     def unconstrained(size, free, work):
         """Minimum on the passive set, whatever its signs; returns the threshold."""
-        trial, triangle, threshold = work.trial, work.triangle, 0.0
+        trial, triangle, threshold = work.solution, work.triangle, 0.0
         if free:
             threshold = dot(work.signs[:size], work.pulls[:size]) / dot(work.signs[:size], work.signs[:size])
-        for a in range(size):
+        for a in range(lane(), size, lanes()):
             trial[a] = work.pulls[a] - (threshold * work.signs[a] if free else 0.0)
+        sync()
         for a in range(size - 1, -1, -1):
-            trial[a] /= triangle[a, a]
-            for b in range(a):
-                trial[b] -= trial[a] * triangle[a, b]
+            found = trial[a] / triangle[a, a]
+            for b in range(lane(), a, lanes()):
+                trial[b] -= found * triangle[a, b]
+            sync()
+            if lane() == 0:
+                trial[a] = found
+        sync()
         return threshold
 
     @target.routine
     def descend(pull, label, size, free, work):
         """Move to the minimum on the passive set, dropping members that would become negative; returns what is left."""
-        multiplier, trial = work.multiplier, work.trial
+        multiplier, trial = work.multiplier, work.solution
         while True:
             threshold = unconstrained(size, free, work)
             reach, blocking = 1.0, -1
@@ -462,13 +484,17 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
                     ratio = here / (here - trial[a]) if here > 0.0 else 0.0
                     if blocking < 0 or ratio < reach:
                         reach, blocking = ratio, a
-            for a in range(size):
+            sync()
+            for a in range(lane(), size, lanes()):
                 i = work.chosen[a]
                 multiplier[i] = trial[a] if blocking < 0 else multiplier[i] + reach * (trial[a] - multiplier[i])
+            sync()
             if blocking < 0:
                 return size, threshold
-            multiplier[work.chosen[blocking]] = 0.0
-            work.active[work.chosen[blocking]] = 0
+            if lane() == 0:
+                multiplier[work.chosen[blocking]] = 0.0
+                work.active[work.chosen[blocking]] = 0
+            sync()
             remove(blocking, pull, label, size, free, work)
             size -= 1
 
@@ -481,9 +507,12 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         """Combination of the passive set and its products with all rows; returns its share."""
         total = 0.0
         for a in range(size):
+            # Every thread adds up for itself.
             i = work.chosen[a]
-            work.sign[a] = work.multiplier[i]
-            total += share[i] * work.sign[a]
+            total += share[i] * work.multiplier[i]
+        for a in range(lane(), size, lanes()):
+            work.sign[a] = work.multiplier[work.chosen[a]]
+        sync()
         combine(work.sign, work.chosen, size, rows, work.w)
         combine(work.w, work.order, work.w.shape[0], columns, work.mu[:p])
         return total
@@ -504,18 +533,21 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
 
     @target.routine
     def exceed(mu, label, threshold, pull, share, common, out):
-        for i in range(out.shape[0]):
+        for i in range(lane(), out.shape[0], lanes()):
             out[i] = mu[i] + threshold * label[i] - (pull[i] - share[i] * common)
 
     @target.routine
-    def first_of(x, value, limit):
-        """Where a value stands, if it is below the limit; else -1."""
+    def lowest(x, limit, part):
+        """Where the smallest entry stands first, if it is below the limit; else -1."""
+        value = smallest(x, part)
         if not value < limit:
             return -1
-        i = 0
-        while x[i] != value:
-            i += 1
-        return i
+        for c in range(lane(), chains, lanes()):
+            i = c
+            while i < x.shape[0] and x[i] != value:
+                i += chains
+            part[c] = i
+        return int(smallest(part[:chains], part[chains:]))
 
     def active_sets(product: Callable[..., Any], sums: Callable[..., Any], tolerance: float) -> Callable[..., Any]:
         """Non-negative least squares, from products of two rows, and of combinations with all of them."""
@@ -526,17 +558,19 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
             triangle = work.triangle
             row, norm = triangle[size], product(rows, share, label, j, j)
             rest = norm
+            for a in range(lane(), size, lanes()):
+                row[a] = product(rows, share, label, work.chosen[a], j)
+            sync()
+            substitute(triangle, 0, size, row)
             for a in range(size):
-                entry = product(rows, share, label, work.chosen[a], j)
-                entry = (entry - dot(row[:a], triangle[a, :a])) / triangle[a, a]
-                row[a] = entry
-                rest -= entry * entry
-            pivot = np.sqrt(max(rest, 1e-15 * norm))
-            row[size] = pivot
-            work.chosen[size], work.active[j], work.multiplier[j] = j, 1, 0.0
-            work.pulls[size] = (pull[j] - dot(row[:size], work.pulls[:size])) / pivot
-            if free:
-                work.signs[size] = (label[j] - dot(row[:size], work.signs[:size])) / pivot
+                rest -= row[a] * row[a]
+            pivot = sqrt(max(rest, 1e-15 * norm))
+            pulled = (pull[j] - dot(row[:size], work.pulls[:size])) / pivot
+            signed = (label[j] - dot(row[:size], work.signs[:size])) / pivot if free else 0.0
+            if lane() == 0:
+                row[size], work.pulls[size], work.signs[size] = pivot, pulled, signed
+                work.chosen[size], work.active[j], work.multiplier[j] = j, 1, 0.0
+            sync()
 
         @target.routine
         def strongest(pull, label, wanted, p):
@@ -551,8 +585,9 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         def run(rows, columns, norm, share, pull, label, p, feasibility, free, work):
             n = work.w.shape[0]
             w, mu, multiplier, active = work.w, work.mu, work.multiplier, work.active
-            for i in range(p):
+            for i in range(lane(), p, lanes()):
                 multiplier[i], active[i] = 0.0, 0
+            sync()
             size, threshold, newest = 0, 0.0, -1
             slack = 0.1 * tolerance if feasibility else tolerance
             if free:
@@ -572,12 +607,14 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
                         return NOT_SEPARABLE, steps, threshold
                 excess = work.forward[:p]
                 exceed(mu, label, threshold, pull, share, common, excess)
-                for a in range(size):
+                sync()
+                for a in range(lane(), size, lanes()):
                     excess[work.chosen[a]] = 0.0
                 if newest >= 0:
                     # What left at once would come back for ever.
                     excess[newest] = 0.0
-                chosen = first_of(excess, smallest(excess, work.trial), -slack)
+                sync()
+                chosen = lowest(excess, -slack, work.trial)
                 if work.stop[0] != 0:
                     return UNDECIDED, steps, threshold
                 if chosen < 0 or size > n:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from simnn.capacity import blocks, cpu, patterns, solvers
+from simnn.capacity import blocks, cpu, hull, patterns, solvers
 from simnn.capacity.patterns import Law
 from simnn.device import targets
 
@@ -58,3 +58,28 @@ def test_the_solver_of_a_block_decides_as_that_of_a_thread(law, trials):
             assert np.linalg.norm(work.multiplier @ z) <= 1.001 * solvers.TOLERANCE * work.multiplier.sum()
     np.testing.assert_array_equal(found[:, 0], wanted[:, 0])
     assert abs(found[:, 1].mean() - wanted[:, 1].mean()) <= 0.01 * wanted[:, 1].mean()
+
+
+@functools.cache
+def largest_margin():
+    target = targets.cpu(np.float64)
+    return hull.bind(target, blocks.bind(target))
+
+
+@pytest.mark.parametrize(
+    ("law", "trials"),
+    [(Law(60, 60), 20), (Law(30, 41, bias=True, coding_level=0.4), 20), (Law(24, 40, positive=15), 20)],
+)
+def test_the_largest_margin_of_a_block_is_that_of_a_thread(law, trials):
+    count, size = law.positive + law.patterns, law.dimension + law.bias
+    wanted, share = np.zeros((trials, 4)), np.zeros(count)
+    cpu.kernels().margins(law, KEY, 0, wanted, cpu.space(count, size, GO))
+    x, y, draws = np.zeros((law.patterns, law.dimension)), np.zeros(law.patterns), patterns.draws(law.dimension)
+    work = scratch(count, size)
+    for trial in range(trials):
+        cpu.kernels().raw(law, trial, KEY, x, y, draws)
+        z = y[:, None] * x / np.linalg.norm(x, axis=1, keepdims=True)
+        z = np.vstack([np.eye(law.positive, size), np.column_stack([z, y] if law.bias else [z])])
+        label, norm = np.concatenate([np.ones(law.positive), y]), np.linalg.norm(z, axis=1)
+        found = largest_margin()(law, z, np.ascontiguousarray(z.T), norm, share, label, work)
+        np.testing.assert_allclose(found, wanted[trial], rtol=1e-9)

@@ -7,7 +7,7 @@ from simnn import capacity
 from simnn.capacity import cpu, cuda, patterns, solvers
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
-from simnn.capacity.simulate import _Data, _verdicts, _verdicts_on_gpu
+from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
 from simnn.device import gpu
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(gpu.missing() is not None, reason=str(gpu.missing()))]
@@ -38,9 +38,7 @@ def test_verdicts_and_counts_are_those_of_the_cpu(trials, parameters):
 
 def test_bits_do_not_depend_on_the_grid():
     law = Law(200, 100)
-    one, other = (
-        cuda.verdicts(law, solvers.AUTO, KEY, 5, 100, grid=grid, certificates=True) for grid in ((128, 100), (96, 7))
-    )
+    one, other = (cuda.verdicts(law, KEY, 5, 100, grid=grid, certificates=True) for grid in ((128, 100), (96, 7)))
     np.testing.assert_array_equal(one.values, other.values)
     np.testing.assert_array_equal(one.proofs, other.proofs)
     assert len(one.left) == 0
@@ -48,7 +46,7 @@ def test_bits_do_not_depend_on_the_grid():
 
 def test_certificates_hold_for_the_patterns_of_the_cpu():
     law, x, y = Law(200, 100), np.zeros((200, 100)), np.zeros(200)
-    found = cuda.verdicts(law, solvers.AUTO, KEY, 0, 100, certificates=True)
+    found = cuda.verdicts(law, KEY, 0, 100, certificates=True)
     for trial, (verdict, proof) in enumerate(zip(found.values[:, 0], found.proofs, strict=True)):
         cpu.kernels().raw(law, trial, KEY, x, y, patterns.draws(100))
         z = y[:, None] * x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -59,3 +57,14 @@ def test_certificates_hold_for_the_patterns_of_the_cpu():
             # Normals may differ by 3e-7 from those that the certificate is for.
             assert np.linalg.norm(proof @ z) <= 1e-6 * proof.sum()
             assert capacity.separable(x, y).status == "not separable"
+
+
+@pytest.mark.parametrize("parameters", [{"dimension": 100, "load": 1.0}, {"dimension": 60, "bias": True, "load": 0.8}])
+def test_largest_margins_are_those_of_the_cpu(parameters):
+    experiment = Experiment(**parameters)
+    found = _margins_on_gpu(experiment, _Data(), 300, KEY, 0, GO)
+    wanted = _margins(experiment, _Data(), 300, KEY, 0, GO)
+    np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4)
+    np.testing.assert_array_equal(found[:, 3:], wanted[:, 3:])
+    # The last bits of normals may turn a support vector.
+    assert np.mean(found[:, 1] != wanted[:, 1]) < 0.01

@@ -8,7 +8,7 @@ import pytest
 from simnn.capacity import blocks, cpu, cuda, patterns, solvers
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
-from simnn.capacity.simulate import _Data, _verdicts, _verdicts_on_gpu
+from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
 from simnn.device import gpu
 from simnn.device.gpu import cuda as toolkit
 
@@ -45,7 +45,7 @@ def drawn(law, trial):
 @pytest.mark.parametrize("name", LAWS)
 def test_verdicts_and_counts_are_those_of_the_cpu_and_are_proved(name):
     law, trials = LAWS[name]
-    found = cuda.verdicts(law, solvers.AUTO, KEY, 2, trials, grid=(4, 2), certificates=True)
+    found = cuda.verdicts(law, KEY, 2, trials, grid=(4, 2), certificates=True)
     wanted = on_cpu(law, trials, 2)
     assert len(found.left) == 0
     np.testing.assert_array_equal(found.values[:, [0, 2, 3, 4]], wanted[:, [0, 2, 3, 4]])
@@ -70,9 +70,9 @@ def test_samples_hold_what_they_are_to_hold():
 
 def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut():
     law = LAWS["gaussian"][0]
-    one = cuda.verdicts(law, solvers.AUTO, KEY, 4, 3, grid=(1, 1), certificates=True)
-    many = cuda.verdicts(law, solvers.AUTO, KEY, 4, 3, grid=(8, 3), certificates=True)
-    last = cuda.verdicts(law, solvers.AUTO, KEY, 5, 2, grid=(5, 2), certificates=True)
+    one = cuda.verdicts(law, KEY, 4, 3, grid=(1, 1), certificates=True)
+    many = cuda.verdicts(law, KEY, 4, 3, grid=(8, 3), certificates=True)
+    last = cuda.verdicts(law, KEY, 5, 2, grid=(5, 2), certificates=True)
     for a, b, c in zip((one.values, one.proofs), (many.values, many.proofs), (last.values, last.proofs), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a[1:], c)
@@ -81,10 +81,10 @@ def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut():
 def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
     wanted = _verdicts(experiment, data, 4, KEY, 0, GO)
-    monkeypatch.setattr(cuda, "shape", lambda count, dimension, trials, memory: (4, 2))
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
     # The simulator runs Python, which sees this; the CPU's kernels are compiled.
     monkeypatch.setattr(solvers, "_NEWTON_STEPS", 1)
-    left = cuda.verdicts(Law(8, 4), solvers.AUTO, KEY, 0, 4).left
+    left = cuda.verdicts(Law(8, 4), KEY, 0, 4).left
     assert 0 < len(left) < 4
     found = _verdicts_on_gpu(experiment, data, 4, KEY, 0, GO)
     np.testing.assert_array_equal(np.delete(found, 2, axis=1), np.delete(wanted, 2, axis=1))
@@ -94,12 +94,12 @@ def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
 def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
     device = gpu.devices()[0]
     small = dataclasses.replace(device, memory=cuda.size_of(8, 4) * 5 // 2)
-    assert cuda.shape(8, 4, 1000, small.memory) == (32, 2)
-    assert cuda.shape(200, 100, 10**6, 2**40) == (128, cuda.THREADS // 128)
+    assert cuda.shape(8, 4, 1, 1000, small.memory) == (32, 2)
+    assert cuda.shape(200, 100, 1, 10**6, 2**40) == (128, cuda.THREADS // 128)
     tiny = dataclasses.replace(device, memory=cuda.size_of(8, 4))
     monkeypatch.setattr(gpu, "devices", lambda: [tiny])
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
-    assert list(cuda.verdicts(Law(8, 4), solvers.AUTO, KEY, 0, 3).left) == [0, 1, 2]
+    assert list(cuda.verdicts(Law(8, 4), KEY, 0, 3).left) == [0, 1, 2]
     wanted = _verdicts(experiment, data, 3, KEY, 0, GO)
     np.testing.assert_array_equal(_verdicts_on_gpu(experiment, data, 3, KEY, 0, GO), wanted)
 
@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
 def test_scratch_shrinks_until_it_fits(monkeypatch):
     asked = []
 
-    def batch(count, dimension, number):
+    def batch(count, dimension, passive, number):
         asked.append(number)
         if number > most:
             raise RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")
@@ -115,15 +115,15 @@ def test_scratch_shrinks_until_it_fits(monkeypatch):
 
     monkeypatch.setattr(cuda, "batch", batch)
     most = 2
-    assert cuda._allocated(8, 4, 9) == ("scratch", 2)
+    assert cuda._allocated(8, 4, 1, 9) == ("scratch", 2)
     assert asked == [9, 4, 2]
     most = 0
     with pytest.raises(MemoryError, match=r"no room for 8 patterns in 4 dimensions: .*backend 'cpu'"):
-        cuda._allocated(8, 4, 1)
+        cuda._allocated(8, 4, 1, 1)
 
 
 def test_no_trials_are_no_work():
-    found = cuda.verdicts(Law(8, 4), solvers.AUTO, KEY, 0, 0)
+    found = cuda.verdicts(Law(8, 4), KEY, 0, 0)
     assert found.values.shape == (0, 5)
     assert len(found.left) == 0
 
@@ -156,3 +156,27 @@ def test_linear_algebra_of_a_block(count, size):
     np.testing.assert_allclose(total, sign @ rows[index], rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(solved, np.linalg.solve(matrix + 0.5 * np.eye(size), x), rtol=1e-10)
     np.testing.assert_allclose(numbers, [1.0, total @ solved, solved.min(), np.trace(matrix), 0.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "trials"),
+    [
+        ({"dimension": 4, "load": 1.5}, 3),
+        ({"dimension": 3, "load": 2.0, "bias": True, "coding_level": 0.4}, 2),
+        ({"dimension": 4, "load": 0.75, "constrained": 0.5}, 2),
+        ({"dimension": 2, "load": 3.0, "ensemble": "rademacher"}, 2),
+        ({"dimension": 3, "load": 0.67, "bias": True, "coding_level": 1.0}, 1),
+    ],
+)
+def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
+    experiment, data = Experiment(**parameters), _Data()
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
+    found = _margins_on_gpu(experiment, data, trials, KEY, 0, GO)
+    wanted = _margins(experiment, data, trials, KEY, 0, GO)
+    np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4)
+    np.testing.assert_array_equal(found[:, 1:], wanted[:, 1:])
+
+
+def test_bits_of_margins_do_not_depend_on_the_grid():
+    one, many = (cuda.margins(Law(6, 4), KEY, 2, 2, grid=grid) for grid in ((1, 1), (7, 2)))
+    np.testing.assert_array_equal(one, many)
