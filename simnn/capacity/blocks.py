@@ -28,12 +28,18 @@ PANEL = 4
 class Scratch(NamedTuple):
     """Scratch of one block, for up to P patterns in N dimensions: what `solvers.Work` is for one thread.
 
+    Other fields are those of `solvers.Work`.
+
     Attributes
     ----------
+    gram, factor : (N, N) array
+        Sum over active patterns, and its factor.
+    panels : Panels
+        Constants.
     trial : (2 * CHAINS,) array
         Shared by the threads of the block: sums on their way.
     triangle, solution, pulls, signs : (K, K) and (K,) array
-        Of active sets; empty if only finite Newton runs.
+        Of active sets; K is 1 if only finite Newton runs.
     """
 
     w: Any

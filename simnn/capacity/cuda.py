@@ -1,11 +1,12 @@
 """Kernels of the GPU: one set of patterns for each block of threads, drawn and decided where it stays.
 
-A block draws the patterns of a trial from the counters of the CPU, in single precision as it does, and decides them by
-finite Newton in double precision: the solver of `simnn.capacity.solvers`, whose loops its threads share. Certificates
-are checked on the patterns of the block. Blocks take one trial after the other, so that scratch is bounded.
+A block draws the patterns of a trial from the counters of the CPU, in single precision as it does, and solves them in
+double precision, by the solvers of `simnn.capacity.solvers`, whose loops its threads share: verdicts by finite Newton,
+largest margins by active sets. Certificates are checked on the patterns of the block. Blocks take one trial after the
+other, so that scratch is bounded.
 
-Trials that stay undecided are left to the CPU, for active sets run there only; so are problems that do not fit. Every
-verdict is certified, so it is that of the CPU where patterns are the same: those made of signs are, to the last bit.
+Trials that stay undecided, or whose bounds of the margin disagree, are left to the CPU; so are problems that do not fit.
+A certified verdict is that of the CPU where patterns are the same: those made of signs are, to the last bit.
 Normals may differ in the last bits, by 3e-7 of themselves. Random changes by 1e-3 turned 9 of 20,000 verdicts at
 N = 20, P = 40 and none of 1,500 at N = 100, P = 200; such numbers go with the size of the change: one verdict in ten
 million.
@@ -57,8 +58,8 @@ class Batch(NamedTuple):
         Lower factor of the passive set.
     short, long, passive : (B, 4, N), (B, 7, P) and (B, 3, K) array
         Vectors.
-    chosen : (B, P) int64 array
-    active : (B, P) int8 array
+    chosen, active : (B, P) int64 and int8 array
+        Lists and marks of patterns.
     order : int64 array
         0, 1, 2, ...
     sign : (PANEL,) array

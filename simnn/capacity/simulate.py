@@ -583,11 +583,15 @@ def _margins_on_gpu(
     device: int = 0,
 ) -> "Array":
     """The same on a GPU; trials whose bounds disagree there are the CPU's."""
-    from simnn.capacity import cuda
+    from simnn.capacity import cpu, cuda
 
-    bounds = cuda.margins(_law(experiment, data, experiment.patterns), key, first_trial, trials, device)
-    for row in np.flatnonzero(~_agree(bounds)):
-        bounds[row] = _bounds(experiment, data, 1, key, first_trial + int(row), stop)
+    law = _law(experiment, data, experiment.patterns)
+    bounds = cuda.margins(law, key, first_trial, trials, device)
+    left = np.flatnonzero(~_agree(bounds))
+    if len(left) > 0:
+        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+        for row in left:
+            cpu.kernels().margins(law, key, first_trial + int(row), bounds[row : row + 1], space)
     return _of_bounds(experiment, bounds)
 
 

@@ -180,3 +180,11 @@ def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
 def test_bits_of_margins_do_not_depend_on_the_grid():
     one, many = (cuda.margins(Law(6, 4), KEY, 2, 2, grid=grid) for grid in ((1, 1), (7, 2)))
     np.testing.assert_array_equal(one, many)
+
+
+def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
+    experiment = Experiment(dimension=4, load=1.0)
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 0))
+    assert np.all(np.isnan(cuda.margins(Law(4, 4), KEY, 0, 2)))
+    found, wanted = (run(experiment, _Data(), 2, KEY, 0, GO) for run in (_margins_on_gpu, _margins))
+    np.testing.assert_array_equal(found, wanted)
