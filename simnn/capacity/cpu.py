@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.capacity import dense, manifolds, patterns, solvers
+from simnn.capacity import degenerate, dense, hull, manifolds, patterns, solvers
 from simnn.capacity.manifolds import Balls
 from simnn.capacity.patterns import Draws
 from simnn.device.targets import Target, cpu
@@ -189,26 +189,16 @@ def bind(target: Target, single: Target) -> Kernels:
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
         ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
     """
-    begin, components, draw_label, *_ = patterns.bind(target, single)
+    begin, components, draw_label, _, _, _, signed = patterns.bind(target, single)
     draw_ball, cut, decide_balls = manifolds.bind(target, single)
     dot, combine, *_ = dense.bind(target)
-    _, nearest, _, _, decide, rounding = solvers.bind(target)
+    count_degenerate, largest_margin = degenerate.bind(target), hull.bind(target)
+    _, nearest, _, _, decide, rounding, _ = solvers.bind(target)
 
     @target.routine
     def draw_row(law, trial, i, plain, key, draws, row):
-        """A pattern times its label; returns its length, 0 if it is silent, and the label."""
-        label = draw_label(trial, i, law.coding_level, key)
-        pattern = row[: law.dimension]
-        components(law, trial, i, key, draws, pattern)
-        total = dot(pattern, pattern) + (1.0 if law.bias and not plain else 0.0)
-        scale = label / np.sqrt(total) if total > 0.0 else 0.0
-        for k in range(pattern.shape[0]):
-            pattern[k] *= scale
-        length = 1.0 if total > 0.0 else 0.0
-        if law.bias:
-            row[law.dimension] = label if plain else scale
-            length = np.sqrt(length + 1.0) if plain else length
-        return length, label
+        components(law, trial, i, key, draws, row[: law.dimension])
+        return signed(law, trial, i, plain, key, row)
 
     @target.routine
     def transpose(rows, columns, first, last):
@@ -357,37 +347,6 @@ def bind(target: Target, single: Target) -> Kernels:
         return nearest(rows, columns, norm, share, pull, label, rows.shape[0], feasibility, free, work)
 
     @target.routine
-    def repeats(i, j, law, s):
-        different = 0
-        for k in range(law.dimension):
-            different += 1 if s.rows[i, k] * s.label[i] != s.rows[j, k] * s.label[j] else 0
-        return different == 0
-
-    @target.routine
-    def degenerate(law, s):
-        """Numbers of silent patterns, of those that repeat an earlier one, and that do so with the other label."""
-        silent, duplicate, contradictory = 0, 0, 0
-        if law.ensemble == patterns.GAUSSIAN or law.extent > 0:
-            return silent, duplicate, contradictory
-        key, total, start = s.work.step[: law.dimension], s.work.mu, law.positive
-        for k in range(law.dimension):
-            key[k] = np.sqrt(k + 2.0)
-        for i in range(start, start + law.patterns):
-            pattern = s.rows[i, : law.dimension]
-            total[i] = dot(pattern, key) * s.label[i]
-            vanishes = dot(pattern, pattern) == 0.0
-            silent += 1 if vanishes else 0
-            same, opposite = False, False
-            # Of one rectified drive nothing is left but its sign.
-            for j in range(start, i if law.ensemble != patterns.RELU or vanishes else start):
-                # Equal patterns have equal sums, to the last bit; others hardly ever.
-                if total[j] == total[i] and repeats(i, j, law, s):
-                    same, opposite = True, opposite or s.label[i] != s.label[j]
-            duplicate += 1 if same else 0
-            contradictory += 1 if opposite else 0
-        return silent, duplicate, contradictory
-
-    @target.routine
     def extend(law, trial, count, drawn, key, s):
         """Draw patterns, or balls, until there are so many; returns how many there are."""
         if law.extent == 0:
@@ -413,59 +372,7 @@ def bind(target: Target, single: Target) -> Kernels:
             extend(law, first + row, count, 0, key, s)
             if solver != solvers.NONE:
                 out[row, 0], out[row, 1] = decide_prefix(law, count, solver, s)
-            out[row, 2], out[row, 3], out[row, 4] = degenerate(law, s)
-
-    @target.routine
-    def two_classes(law, s):
-        total = 0.0
-        for i in range(law.positive, law.positive + law.patterns):
-            total += s.label[i]
-        return abs(total) < law.patterns
-
-    @target.routine
-    def constrain(law, s):
-        """Make constraints weak: ``w_k >= 0``, whatever the margin, and without a label."""
-        for i in range(law.positive + law.patterns):
-            s.share[i] = 1.0 if i >= law.positive else 0.0
-            s.label[i] *= s.share[i]
-
-    @target.routine
-    def obey(law, s):
-        """Set weights to zero that rounding left below; fields are summed once more if there are any."""
-        w, some = s.work.w, False
-        for k in range(law.positive):
-            some = some or w[k] < 0.0
-            w[k] = max(w[k], 0.0)
-        if some:
-            combine(w, s.work.order, w.shape[0], s.columns, s.work.mu)
-
-    @target.routine
-    def largest_margin(law, s, out):
-        """Lower and upper bound of the largest margin of what was drawn; support vectors; weights that vanish."""
-        w, mu, multiplier, count = s.work.w, s.work.mu, s.work.multiplier, law.positive + law.patterns
-        constrain(law, s)
-        if law.bias and not two_classes(law, s):
-            out[0], out[1], out[2], out[3] = np.inf, np.inf, np.nan, np.nan
-            return
-        verdict, _, threshold = nearest(
-            s.rows, s.columns, s.norm, s.share, s.share, s.label, count, False, law.bias, s.work
-        )
-        obey(law, s)
-        smallest, total, support, zero, square = np.inf, 0.0, 0, 0, 0.0
-        for i in range(law.positive):
-            zero += 1 if multiplier[i] > 0.0 else 0
-        for i in range(law.positive, count):
-            smallest = min(smallest, mu[i] + (threshold * s.label[i] if law.bias else 0.0))
-            total += multiplier[i]
-            support += 1 if multiplier[i] > 0.0 else 0
-        for k in range(law.dimension):
-            square += w[k] * w[k]
-        length, unit = np.sqrt(square), np.sqrt(np.float64(law.dimension))
-        # With a threshold rows are longer than 1, by a component that stays out of the margin.
-        separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
-        out[0] = unit * smallest / length if separable else 0.0
-        out[1] = unit * length / total if verdict == solvers.OPTIMAL else np.inf
-        out[2], out[3] = (np.float64(support), np.float64(zero)) if separable else (np.nan, np.nan)
+            out[row, 2], out[row, 3], out[row, 4] = count_degenerate(law, s.rows, s.label, s.work)
 
     @target.kernel
     def margins(law, key, first, out, space):
@@ -473,7 +380,9 @@ def bind(target: Target, single: Target) -> Kernels:
         for row in range(out.shape[0]):
             begin(law, first + row, key, s.draws)
             draw(law, first + row, 0, law.positive + law.patterns, True, key, s)
-            largest_margin(law, s, out[row])
+            out[row, 0], out[row, 1], out[row, 2], out[row, 3] = largest_margin(
+                law, s.rows, s.columns, s.norm, s.share, s.label, s.work
+            )
 
     @target.routine
     def next_fits(law, i, s):

@@ -57,6 +57,11 @@ class Dense(NamedTuple):
     trace: Callable[..., Any]
     factorise: Callable[..., Any]
     solve: Callable[..., Any]
+    product: Callable[..., Any]
+    smallest: Callable[..., Any]
+    totals: Callable[..., Any]
+    substitute: Callable[..., Any]
+    chains: int
 
 
 def panels(rows: int, size: int) -> Panels:
@@ -112,6 +117,11 @@ def bind(target: Target) -> Dense:
         ``factorise(size, ridge, matrix, panels, factor, stop) -> bool``: U with ``U^T U = matrix + ridge``; False if a
         pivot is not positive, or the work is not wanted any more.
         ``solve(factor, x)``: overwrite x by the solution of ``U^T U x' = x``.
+        ``product(a, b, part)``, ``smallest(x, part)``: of two vectors, and of the entries of one.
+        ``totals(part)``: sums of ``part[c]`` and of ``part[chains + c]`` over those that share a sum, ``chains`` in
+        number: one here.
+        ``substitute(triangle, first, size, x)``: overwrite entries first, ... of x by the solution of ``L x' = x``
+        with a lower triangle L; those before are part of it already.
     """
 
     @target.routine
@@ -279,4 +289,28 @@ def bind(target: Target) -> Dense:
                 total -= dot(factor[tile, low:high], x[max(k + 1, tile * TILE) : (tile + 1) * TILE])
             x[k] = total / factor[k // TILE, k * S + k % TILE]
 
-    return Dense(dot, combine, clear, add_gram, trace, factorise, solve)
+    @target.routine
+    def product(a, b, _part):
+        return dot(a, b)
+
+    @target.routine
+    def smallest(x, _part):
+        # Four chains of comparisons.
+        a, b, c, d = x[0], x[0], x[0], x[0]
+        end = x.shape[0] - x.shape[0] % 4
+        for i in range(0, end, 4):
+            a, b, c, d = min(a, x[i]), min(b, x[i + 1]), min(c, x[i + 2]), min(d, x[i + 3])
+        for i in range(end, x.shape[0]):
+            a = min(a, x[i])
+        return min(a, b, c, d)
+
+    @target.device
+    def totals(part):
+        return part[0], part[1]
+
+    @target.routine
+    def substitute(triangle, first, size, x):
+        for a in range(first, size):
+            x[a] = (x[a] - dot(x[:a], triangle[a, :a])) / triangle[a, a]
+
+    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, substitute, 1)

@@ -75,9 +75,9 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
         one of the answers above, of draws first, first + 1, ..., one entry of ``out`` each. ``pull`` (P,), ``listed``
         (P,) int64 and ``space`` (`simnn.capacity.cpu.space`) are scratch.
     """
-    *_, draw_normals, draw_signs = patterns.bind(target, single)
+    _, _, _, draw_normals, draw_signs, *_ = patterns.bind(target, single)
     dot, combine, *_ = dense.bind(target)
-    _, _, project, lift, decide, _ = solvers.bind(target)
+    _, _, project, lift, decide, *_ = solvers.bind(target)
     vectors_stream = philox.PROJECTIONS * philox.COLUMNS
     labels_stream = vectors_stream + 1
 
@@ -103,7 +103,7 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
             i = touching[m]
             field = 0.0
             for a in range(members):
-                field += cloud.gram[i, work.index[a]] * label[work.index[a]] * work.trial[a]
+                field += cloud.gram[i, work.chosen[a]] * label[work.chosen[a]] * work.solution[a]
             if not label[i] * field > CLOSE:
                 return False
         return True
@@ -131,7 +131,7 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
         if touching == 0 or lifted(cloud, members, listed[members : members + touching], space):
             return solvers.SEPARABLE
         for a in range(members):
-            listed[a] = space.work.index[a]
+            listed[a] = space.work.chosen[a]
         return certified(cloud, listed[: members + touching], space)
 
     @target.routine

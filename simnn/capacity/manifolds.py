@@ -105,7 +105,7 @@ def bind(target: Target, single: Target) -> Manifolds:
         certificate is ``work.w``, or ``work.multiplier`` for ``rows``.
     """
     _, components, draw_label, *_ = patterns.bind(target, single)
-    *_, decide_points, rounding = solvers.bind(target)
+    *_, decide_points, rounding, _ = solvers.bind(target)
     dot = dense.bind(target).dot
 
     @target.routine

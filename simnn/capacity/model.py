@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from simnn import sweeps
-from simnn.device.backends import on_cuda
 from simnn.sweeps import Integer, Number, Run, Strict
 
 ENSEMBLES = ("gaussian", "rademacher", "relu", "threshold", "winners", "given")
@@ -124,8 +123,6 @@ def sweep(parameters: Mapping[str, Any], available: int = 0) -> Sweep:
         One line that names the parameter, its value and what is allowed.
     """
     plan = sweeps.expand(Experiment, Run, parameters)
-    if on_cuda(plan.run.backend):
-        raise ValueError(f"backend: {plan.run.backend!r} is not allowed: should be 'auto' or 'cpu'")
     for experiment in plan.experiments:
         _check_together(experiment)
         if experiment.ensemble == "given" and experiment.patterns > available:
@@ -160,6 +157,33 @@ def _check_together(experiment: Experiment) -> None:
         refuse("radius", "with extent 0: patterns are points")
     if experiment.ensemble == "given" and (experiment.inputs > 0 or experiment.correlation > 0.0):
         refuse("ensemble", "with correlated drives, or inputs: given patterns have neither")
+
+
+def without_cuda(experiment: Experiment) -> str | None:
+    """What of an experiment the kernels of the GPU do not draw or decide.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        A point of a sweep.
+
+    Returns
+    -------
+    str or None
+        Name and value of the parameter that stands in the way, and what it should be; None if nothing does.
+    """
+    allowed: dict[str, tuple[Any, ...]] = {
+        "ensemble": ("gaussian", "rademacher", "relu"),
+        "solver": ("auto", "newton"),
+        "correlation": (0.0,),
+        "inputs": (0,),
+        "extent": (0,),
+        "margin": (0.0,),
+    }
+    for name, values in allowed.items():
+        if getattr(experiment, name) not in values:
+            return f"with {name} {getattr(experiment, name)!r}, only with {' or '.join(map(repr, values))}"
+    return None
 
 
 def validate(parameters: Mapping[str, Any]) -> dict[str, Any]:

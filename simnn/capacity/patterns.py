@@ -114,6 +114,8 @@ class Patterns(NamedTuple):
     label: Callable[..., Any]
     normals: Callable[..., Any]
     signs: Callable[..., Any]
+    quartet: Callable[..., Any]
+    signed: Callable[..., Any]
 
 
 def draws(dimension: int, inputs: int = 0, matrix: NDArray[np.float64] | None = None) -> Draws:
@@ -166,9 +168,14 @@ def bind(target: Target, single: Target) -> Patterns:
         ``normals(trial, i, stream, key, draws, row)``: row i of a trial's normals of a stream, all rows of one length.
         ``draws.block`` is -1 before the first, and whenever the stream or the trial changes.
         ``signs(trial, i, stream, key, row)``: row i of a trial's fair signs of a stream.
+        ``quartet(trial, block, j, stream, key)``: normals j, j + 64, j + 128 and j + 192 of a block.
+        ``signed(law, trial, i, plain, key, row)``: multiply pattern i, in place, by its label, and bring it to length
+        1: with the threshold, or (``plain``) without. Returns its length, 0 if it is silent, and the label.
     """
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
+    single_word, (single_philox4x32, _, normal_pair) = single.word, philox.bind(single)
+    sqrt = target.operations.sqrt
     kth_largest = selection.bind(target).kth_largest
     word, dot = target.word, dense.bind(target).dot
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
@@ -290,4 +297,26 @@ def bind(target: Target, single: Target) -> Patterns:
                 elif law.ensemble == THRESHOLD:
                     out[k] = 1.0 if out[k] > law.level * draws.deviation[k] else 0.0
 
-    return Patterns(begin, components, label, draw_normals, draw_signs)
+    @single.device
+    def quartet(trial, block, j, stream, key):
+        c1, c2, c3 = single_word(trial), single_word(block), single_word(stream)
+        a, b, c, d = single_philox4x32(single_word(j), c1, c2, c3, single_word(key[0]), single_word(key[1]))
+        x, y = normal_pair(a, b, c, d)
+        other_x, other_y = normal_pair(c, d, a, b)
+        return x, other_x, y, other_y
+
+    @target.routine
+    def signed(law, trial, i, plain, key, row):
+        y = label(trial, i, law.coding_level, key)
+        pattern = row[: law.dimension]
+        total = dot(pattern, pattern) + (1.0 if law.bias and not plain else 0.0)
+        scale = y / sqrt(total) if total > 0.0 else 0.0
+        for k in range(pattern.shape[0]):
+            pattern[k] *= scale
+        length = 1.0 if total > 0.0 else 0.0
+        if law.bias:
+            row[law.dimension] = y if plain else scale
+            length = sqrt(length + 1.0) if plain else length
+        return length, y
+
+    return Patterns(begin, components, label, draw_normals, draw_signs, quartet, signed)

@@ -13,12 +13,15 @@ from simnn import sampling, sweeps
 from simnn.capacity import model
 from simnn.capacity.given import finite_matrix
 from simnn.capacity.model import Experiment, Sweep
+from simnn.device import backends
+from simnn.sweeps import Run
 
 if TYPE_CHECKING:
     import xarray as xr
 
     Array = NDArray[np.float64]
     Sampler = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
+    OnGpu = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64], int], Array]
 
 # Bounds of a largest margin that agree to this are one number.
 _GAP = 1e-9
@@ -80,6 +83,8 @@ class _Measure:
         Parameters of `Experiment` that it does not take.
     most : callable
         Largest number of patterns that an experiment may need.
+    on_gpu : callable, optional
+        ``sample`` on a GPU, if there is such a thing.
     """
 
     title: str
@@ -87,6 +92,7 @@ class _Measure:
     sample: "Sampler"
     unused: tuple[str, ...] = ()
     most: Callable[[Experiment], int] = lambda experiment: experiment.patterns
+    on_gpu: "OnGpu | None" = None
 
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
@@ -103,6 +109,7 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
                 "contradictory_fraction": "fraction of the patterns of a set that repeat one with the other label",
             },
             _verdicts,
+            on_gpu=_verdicts_on_gpu,
         ),
     )
 
@@ -182,8 +189,10 @@ def simulate(
         Number of the first trial. Trial t is the same set in every run with the same seed.
     seed : int
         In [0, 2^64).
-    backend : {"auto", "cpu", "cuda"}
-        Where kernels run.
+    backend : str
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (Gaussian, rectified and sign
+        patterns of independent components, without a margin); ``"auto"`` takes a GPU if there is one and the work is
+        large enough. Verdicts are certified on both.
     keep_trials : bool
         Keep a ``trial`` dimension instead of mean and standard error.
     progress : bool, optional
@@ -240,6 +249,7 @@ def _largest_margin(given: dict[str, Any]) -> "xr.Dataset":
             },
             _margins,
             ("margin", "solver", "extent", "radius"),
+            on_gpu=_margins_on_gpu,
         ),
     )
 
@@ -510,8 +520,35 @@ def _verdicts(
     if experiment.margin > 0.0:
         lower, upper, *_ = _bounds(experiment, data, trials, key, first_trial, stop).T
         separable, not_separable = lower >= experiment.margin, upper < experiment.margin
+    return _fractions(out, separable, not_separable, count)
+
+
+def _fractions(out: "Array", separable: Any, not_separable: Any, count: int) -> "Array":
+    """Statistics of `simulate` from what the kernels write."""
     undecided = ~(separable | not_separable)
     return np.column_stack([separable, undecided, out[:, 1], out[:, 2:] / count]).astype(np.float64)
+
+
+def _verdicts_on_gpu(
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
+    device: int = 0,
+) -> "Array":
+    """The same on a GPU; trials that it leaves are decided by the CPU."""
+    from simnn.capacity import cpu, cuda, solvers
+
+    law, solver = _law(experiment, data, experiment.patterns), model.SOLVERS.index(experiment.solver)
+    found = cuda.verdicts(law, key, first_trial, trials, device)
+    out = found.values
+    if len(found.left) > 0:
+        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+        for row in found.left:
+            cpu.kernels().verdicts(law, solver, key, first_trial + int(row), out[row : row + 1], space)
+    return _fractions(out, out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE, experiment.patterns)
 
 
 def _bounds(
@@ -538,8 +575,40 @@ def _margins(
     first_trial: int,
     stop: NDArray[np.int64],
 ) -> "Array":
-    lower, upper, support, zero = _bounds(experiment, data, trials, key, first_trial, stop).T
-    known = upper <= lower + _GAP * (1.0 + lower)
+    return _of_bounds(experiment, _bounds(experiment, data, trials, key, first_trial, stop))
+
+
+def _margins_on_gpu(
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
+    device: int = 0,
+) -> "Array":
+    """The same on a GPU; trials whose bounds disagree there are the CPU's."""
+    from simnn.capacity import cpu, cuda
+
+    law = _law(experiment, data, experiment.patterns)
+    bounds = cuda.margins(law, key, first_trial, trials, device)
+    left = np.flatnonzero(~_agree(bounds))
+    if len(left) > 0:
+        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+        for row in left:
+            cpu.kernels().margins(law, key, first_trial + int(row), bounds[row : row + 1], space)
+    return _of_bounds(experiment, bounds)
+
+
+def _agree(bounds: "Array") -> NDArray[np.bool_]:
+    """Whether the bounds of largest margins are one number."""
+    lower, upper = bounds[:, 0], bounds[:, 1]
+    return np.asarray(upper <= lower + _GAP * (1.0 + lower))
+
+
+def _of_bounds(experiment: Experiment, bounds: "Array") -> "Array":
+    """Statistics of `largest_margin` from what the kernels write."""
+    (lower, _, support, zero), known, trials = bounds.T, _agree(bounds), len(bounds)
     largest = np.where(np.isfinite(lower), lower, np.nan)
     zero = zero / experiment.positive_weights if experiment.positive_weights > 0 else np.full(trials, np.nan)
     columns = [largest, support / experiment.patterns, zero, lower > 0.0]
@@ -640,22 +709,49 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
         )
 
 
+def _device(measure: _Measure, experiments: Sequence[Experiment], data: _Data, run: Run) -> int | None:
+    """GPU that runs the trials, if one does."""
+    lacking = None
+    if measure.on_gpu is None:
+        lacking = "here: only simulate and largest_margin run on a GPU"
+    elif data.matrix is not None:
+        lacking = "with a covariance"
+    else:
+        lacking = next(filter(None, map(model.without_cuda, experiments)), None)
+    if lacking is None:
+        return backends.choose(run.backend, _seconds(experiments, run))
+    if backends.on_cuda(run.backend):
+        raise ValueError(f"backend: {run.backend!r} is not allowed {lacking}; use 'cpu'")
+    return None
+
+
+def _seconds(experiments: Sequence[Experiment], run: Run) -> float:
+    """What the host takes, roughly: finite Newton, .15 ns for each pattern and product of two dimensions."""
+    from simnn.device.targets import threads
+
+    return run.trials * sum(1e-5 + 1.5e-10 * e.patterns * e.dimension**2 for e in experiments) / threads()
+
+
 def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     parameters = dict(given)
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(measure, plan)
-    key = _key(plan)
+    key, device = _key(plan), _device(measure, plan.experiments, data, plan.run)
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
-        return measure.sample(plan.experiments[point], data, count, key, first, stop)
+        experiment = plan.experiments[point]
+        if device is not None and measure.on_gpu is not None:
+            return measure.on_gpu(experiment, data, count, key, first, stop, device)
+        return measure.sample(experiment, data, count, key, first, stop)
 
-    values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress)
+    with backends.use(device):
+        values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress, device)
     named = [name for name in model.SWEPT if name not in plan.axes and name not in measure.unused]
     fixed = {name: getattr(plan.experiments[0], name) for name in named}
     if data.matrix is not None:
         fixed["matrix"] = f"sha256:{hashlib.sha256(data.matrix.tobytes()).hexdigest()}"
-    return sampling.dataset(measure.title, plan.axes, plan.run, measure.columns, values, _LONG_NAMES, fixed)
+    return sampling.dataset(measure.title, plan.axes, plan.run, measure.columns, values, _LONG_NAMES, fixed, device)
 
 
 def _plan(parameters: dict[str, Any]) -> tuple[Sweep, _Data]:

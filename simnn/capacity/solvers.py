@@ -74,7 +74,7 @@ class Work(NamedTuple):
         Patterns with ``z_i.w < 1``, or members of the passive set.
     unit : (P,) array
         Ones: shares and pulls of the hull.
-    index, order : (P or N,) int64 array
+    chosen, order : (P or N,) int64 array
         Scratch, and 0, 1, 2, ...
     sign : (P,) array
         Scratch.
@@ -82,7 +82,9 @@ class Work(NamedTuple):
         Sum over active patterns and its factor, as of `simnn.capacity.dense.symmetric`.
     triangle : (K, K) array
         Lower factor of the passive set, ``K = min(P, N + 1) + 1``.
-    trial, pulls, signs : (K,) array
+    trial : (2,) array
+        Sums on their way.
+    solution, pulls, signs : (K,) array
         Solution on the passive set, and right sides behind the factor.
     panels : Panels
         Scratch of `simnn.capacity.dense`.
@@ -99,13 +101,14 @@ class Work(NamedTuple):
     multiplier: Any
     active: Any
     unit: Any
-    index: Any
+    chosen: Any
     order: Any
     sign: Any
     gram: Any
     factor: Any
     triangle: Any
     trial: Any
+    solution: Any
     pulls: Any
     signs: Any
     panels: Any
@@ -121,6 +124,7 @@ class Solvers(NamedTuple):
     lift: Callable[..., Any]
     decide: Callable[..., Any]
     rounding: Callable[..., Any]
+    silent: Callable[..., Any]
 
 
 def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -> Work:
@@ -149,13 +153,14 @@ def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -
         multiplier=np.zeros(p),
         active=np.zeros(p, np.int8),
         unit=np.ones(p),
-        index=np.zeros(p, np.int64),
+        chosen=np.zeros(p, np.int64),
         order=np.arange(max(p, n)),
         sign=np.zeros(p),
         gram=dense.symmetric(n),
         factor=dense.symmetric(n),
         triangle=np.zeros((size, size)),
-        trial=np.zeros(size),
+        trial=np.zeros(2),
+        solution=np.zeros(size),
         pulls=np.zeros(size),
         signs=np.zeros(size),
         panels=dense.panels(p, n),
@@ -164,13 +169,15 @@ def work(patterns: int, dimension: int, stop: NDArray[np.int64] | None = None) -
 
 
 @functools.cache
-def bind(target: Target) -> Solvers:
+def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
     """Bind the solvers for a target.
 
     Parameters
     ----------
     target : Target
         Where they run.
+    algebra : Dense, optional
+        Linear algebra and sums that the threads of ``target.block`` share, for finite Newton, which they run together.
 
     Returns
     -------
@@ -184,24 +191,17 @@ def bind(target: Target) -> Solvers:
         ``project(gram, pull, label, p, free, work) -> (verdict, steps, threshold)``: the same without shares, for rows
         ``label_i x_i`` of which only the products ``x_i.x_j`` are known (with ``free``, plus 1). ``work.mu`` are then
         the products of the solution with the rows;
-        ``lift(height, size, work)``: coefficients ``work.trial`` with which the passive set that either left behind,
-        ``size`` members ``work.index``, combines to something whose product with each member i is ``height[i]``;
+        ``lift(height, size, work)``: coefficients ``work.solution`` with which the passive set that either left behind,
+        ``size`` members ``work.chosen``, combines to something whose product with each member i is ``height[i]``;
         ``decide(rows, columns, norm, p, solver, work) -> (verdict, steps)``: finite Newton, and nearest point if that
         fails, or one of them alone. The certificate is ``work.w`` or ``work.multiplier``. A silent pattern has norm 0.
-        ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components.
+        ``rounding(n)``: largest ratio ``fl(z.w) / |z| |w|`` that certificate (a) takes for rounding, n components;
+        ``silent(norm, p, work)``: whether a pattern vanishes; writes its certificate.
     """
-    dot, combine, clear, add_gram, trace, factorise, solve = dense.bind(target)
-
-    @target.routine
-    def smallest(x):
-        # Four chains of comparisons.
-        a, b, c, d = x[0], x[0], x[0], x[0]
-        end = x.shape[0] - x.shape[0] % 4
-        for i in range(0, end, 4):
-            a, b, c, d = min(a, x[i]), min(b, x[i + 1]), min(c, x[i + 2]), min(d, x[i + 3])
-        for i in range(end, x.shape[0]):
-            a = min(a, x[i])
-        return min(a, b, c, d)
+    algebra = dense.bind(target) if algebra is None else algebra
+    dot, combine, clear, add_gram, trace, factorise, solve, product_of, smallest, totals, substitute, chains = algebra
+    lane, lanes, sync = target.block
+    sqrt = target.operations.sqrt
 
     @target.device
     def rounding(n):
@@ -209,114 +209,157 @@ def bind(target: Target) -> Solvers:
         return 2.0 * terms / (1.0 - terms)
 
     @target.routine
-    def separates(norm, p, w, mu):
+    def separates(norm, p, w, mu, part):
         """Certificate (a), for fields mu that were just summed."""
-        if not smallest(mu[:p]) > 0.0:
+        if not smallest(mu[:p], part) > 0.0:
             return False
-        bound = rounding(w.shape[0]) * np.sqrt(dot(w, w))
-        count = 0
-        for i in range(p):
-            count += 1 if mu[i] > bound * norm[i] else 0
+        bound = rounding(w.shape[0]) * sqrt(product_of(w, w, part))
+        for c in range(lane(), chains, lanes()):
+            count = 0
+            for i in range(c, p, chains):
+                count += 1 if mu[i] > bound * norm[i] else 0
+            part[c] = count
+        count, _ = totals(part)
         return count == p
 
     @target.routine
-    def vanishes(norm, p, multiplier, residual):
+    def vanishes(norm, p, multiplier, residual, part):
         """Certificate (b), for a residual that was just summed."""
-        scale = dot(multiplier[:p], norm[:p])
-        return scale > 0.0 and np.sqrt(dot(residual, residual)) <= TOLERANCE * scale
-
-    @target.routine
-    def clear_vector(x):
-        for k in range(x.shape[0]):
-            x[k] = 0.0
+        scale = product_of(multiplier[:p], norm[:p], part)
+        return scale > 0.0 and sqrt(product_of(residual, residual, part)) <= TOLERANCE * scale
 
     @target.routine
     def copy(source, destination):
-        for k in range(destination.shape[0]):
+        for k in range(lane(), destination.shape[0], lanes()):
             destination[k] = source[k]
 
-    @target.routine
-    def rebuild(rows, p, work):
-        """Sums over the active patterns from scratch; returns their number."""
-        count = 0
-        for i in range(p):
-            if work.active[i] != 0:
-                work.index[count], work.sign[count] = i, 1.0
-                count += 1
-        clear(work.gram)
-        add_gram(work.sign, work.index, count, rows, work.panels, work.gram, work.stop)
-        combine(work.sign, work.index, count, rows, work.right)
-        return count
+    @target.device
+    def change(i, work):
+        """Whether a pattern becomes active (1), or is not any more (-1), with the fields mu."""
+        return (1 if work.mu[i] < 1.0 else 0) - work.active[i]
+
+    @target.device
+    def before(c, part):
+        """How many the chains before this one have found."""
+        count = 0.0
+        for earlier in range(c):
+            count += part[earlier]
+        return int(count)
 
     @target.routine
-    def update(rows, p, size, work):
+    def list_changes(p, work):
+        """Update which patterns are active; returns how many changed, and how many more are active now."""
+        part, length = work.trial, (p + chains - 1) // chains
+        for c in range(lane(), chains, lanes()):
+            changed, more = 0, 0
+            for i in range(c * length, min((c + 1) * length, p)):
+                now = change(i, work)
+                changed += now * now
+                more += now
+            part[c], part[chains + c] = changed, more
+        sync()
+        for c in range(lane(), chains, lanes()):
+            place = before(c, part)
+            for i in range(c * length, min((c + 1) * length, p)):
+                now = change(i, work)
+                if now != 0:
+                    work.chosen[place], work.sign[place] = i, np.float64(now)
+                    work.active[i] += now
+                    place += 1
+        changed, more = totals(part)
+        return int(changed), int(more)
+
+    @target.routine
+    def list_active(p, work):
+        part, length = work.trial, (p + chains - 1) // chains
+        for c in range(lane(), chains, lanes()):
+            count = 0
+            for i in range(c * length, min((c + 1) * length, p)):
+                count += work.active[i]
+            part[c] = count
+        sync()
+        for c in range(lane(), chains, lanes()):
+            place = before(c, part)
+            for i in range(c * length, min((c + 1) * length, p)):
+                if work.active[i] != 0:
+                    work.chosen[place], work.sign[place] = i, 1.0
+                    place += 1
+        sync()
+
+    @target.routine
+    def update(rows, p, size, fresh, work):
         """Active patterns of the fields mu, and their sums; returns how many changed, and how many there are."""
-        changed, entering = 0, 0
-        for i in range(p):
-            now = 1 if work.mu[i] < 1.0 else 0
-            if now != work.active[i]:
-                work.index[changed], work.sign[changed] = i, 1.0 if now != 0 else -1.0
-                work.active[i] = now
-                entering += now
-                changed += 1
-        if changed == 0:
-            return 0, size
-        if 2 * changed >= size:
-            return changed, rebuild(rows, p, work)
-        add_gram(work.sign, work.index, changed, rows, work.panels, work.gram, work.stop)
-        combine(work.sign, work.index, changed, rows, work.residual)
-        for k in range(work.right.shape[0]):
-            work.right[k] += work.residual[k]
-        return changed, size + 2 * entering - changed
+        changed, more = list_changes(p, work)
+        size += more
+        count, fresh = changed, fresh or (changed > 0 and 2 * changed >= size - more)
+        if fresh:
+            list_active(p, work)
+            count = size
+            clear(work.gram)
+            for k in range(lane(), work.right.shape[0], lanes()):
+                work.right[k] = 0.0
+            sync()
+        if count > 0:
+            add_gram(work.sign, work.chosen, count, rows, work.panels, work.gram, work.stop)
+            combine(work.sign, work.chosen, count, rows, work.residual)
+            for k in range(lane(), work.right.shape[0], lanes()):
+                work.right[k] += work.residual[k]
+            sync()
+        return changed, size
 
     @target.routine
     def newton_point(columns, p, ridge, start, work):
         """``step = (A + ridge)^-1 (right + ridge start)`` and its fields."""
         step = work.step
-        for k in range(step.shape[0]):
+        for k in range(lane(), step.shape[0], lanes()):
             step[k] = work.right[k] + ridge * start[k]
+        sync()
         solve(work.factor, step)
         combine(step, work.order, step.shape[0], columns, work.forward[:p])
 
     @target.routine
     def gordan(rows, columns, norm, p, size, work):
         """Whether the residuals of the Newton point are a vanishing combination."""
-        multiplier, sign, count, total, lowest = work.multiplier, work.sign, 0, 0.0, 0.0
-        for i in range(p):
-            if work.active[i] != 0:
-                slack = 1.0 - work.forward[i]
-                lowest = min(lowest, slack)
-                work.index[count], sign[count] = i, max(slack, 0.0)
-                total += sign[count]
-                count += 1
-        if lowest < -1e-10 or total <= 1e-9 * size:
+        multiplier, part = work.multiplier, work.trial
+        for c in range(lane(), chains, lanes()):
+            total, below = 0.0, 0
+            for i in range(c, p, chains):
+                slack = 1.0 - work.forward[i] if work.active[i] != 0 else 0.0
+                below += 1 if slack < -1e-10 else 0
+                multiplier[i] = max(slack, 0.0)
+                total += multiplier[i]
+            part[c], part[chains + c] = total, below
+        total, below = totals(part)
+        if below > 0 or total <= 1e-9 * size:
             return False
         for _ in range(_REPEATS):
-            clear_vector(multiplier)
-            for a in range(count):
-                multiplier[work.index[a]] = sign[a]
-            combine(sign, work.index, count, rows, work.residual)
-            if vanishes(norm, p, multiplier, work.residual):
+            combine(multiplier, work.order, p, rows, work.residual)
+            if vanishes(norm, p, multiplier, work.residual, part):
                 return True
             # What is left is the ridge times the last step, and rounding of fields that are large near the transition:
             # the least change of the coefficients that makes it vanish.
             solve(work.factor, work.residual)
-            combine(work.residual, work.order, work.residual.shape[0], columns, multiplier[:p])
-            for a in range(count):
-                sign[a] = max(sign[a] - multiplier[work.index[a]], 0.0)
+            combine(work.residual, work.order, work.residual.shape[0], columns, work.sign[:p])
+            for i in range(lane(), p, lanes()):
+                if work.active[i] != 0:
+                    multiplier[i] = max(multiplier[i] - work.sign[i], 0.0)
+            sync()
         return False
 
     @target.routine
-    def line_search(mu, forward, p):
+    def line_search(mu, forward, p, part):
         """Minimum over t of ``sum_i max(0, 1 - mu_i - t (forward_i - mu_i))^2``."""
         t, low, high = 1.0, 0.0, -1.0
         for _ in range(_SEARCH_STEPS):
-            slope, curvature = 0.0, 0.0
-            for i in range(p):
-                delta = forward[i] - mu[i]
-                slack = max(1.0 - mu[i] - t * delta, 0.0)
-                slope -= slack * delta
-                curvature += delta * delta if slack > 0.0 else 0.0
+            for c in range(lane(), chains, lanes()):
+                slope, curvature = 0.0, 0.0
+                for i in range(c, p, chains):
+                    delta = forward[i] - mu[i]
+                    slack = max(1.0 - mu[i] - t * delta, 0.0)
+                    slope -= slack * delta
+                    curvature += delta * delta if slack > 0.0 else 0.0
+                part[c], part[chains + c] = slope, curvature
+            slope, curvature = totals(part)
             if abs(slope) <= 1e-14 * (1.0 + curvature):
                 break
             if slope > 0.0:
@@ -334,95 +377,124 @@ def bind(target: Target) -> Solvers:
 
     @target.routine
     def newton(rows, columns, norm, p, work):
-        w, step, mu, forward = work.w, work.step, work.mu, work.forward
+        w, step, mu, forward, part = work.w, work.step, work.mu, work.forward, work.trial
         n = w.shape[0]
-        for k in range(n):
+        for k in range(lane(), n, lanes()):
             w[k] = 0.0
-        for i in range(p):
-            mu[i], work.active[i] = 0.0, 1
-        size = rebuild(rows, p, work)
-        mean, boost = trace(n, work.gram) / n, 1.0
-        for steps in range(1, _NEWTON_STEPS + 1):
-            ridge = boost * mean * (_RIDGE if size > n else _RIDGE_SINGULAR)
+        for i in range(lane(), work.multiplier.shape[0], lanes()):
+            work.multiplier[i] = 0.0
+        for i in range(lane(), p, lanes()):
+            mu[i], work.active[i] = 0.0, 0
+        sync()
+        steps, size, t, mean, boost, ridge_scale, fresh, failures = 0, 0, 0.0, 0.0, 1.0, 1.0, True, 0
+        while steps < _NEWTON_STEPS:
+            changed, size = update(rows, p, size, fresh, work)
+            if changed == 0 and not fresh and abs(t - 1.0) < 1e-6:
+                break
+            if steps == 0 and failures == 0:
+                mean = trace(n, work.gram) / n
+            ridge = ridge_scale * mean * (_RIDGE if size > n else _RIDGE_SINGULAR)
             if not factorise(n, ridge, work.gram, work.panels, work.factor, work.stop):
                 # Rounding of updates made it indefinite: once more from scratch, and more cautiously from now on.
-                rebuild(rows, p, work)
-                boost, ridge = 1000.0, 1000.0 * ridge
-                if not factorise(n, ridge, work.gram, work.panels, work.factor, work.stop):
+                fresh, ridge_scale, boost, failures = True, 1000.0 * boost, 1000.0, failures + 1
+                if failures > 1:
                     break
+                continue
+            fresh, ridge_scale, failures, steps = False, boost, 0, steps + 1
             if work.stop[0] != 0:
                 break
             newton_point(columns, p, ridge, w, work)
-            if separates(norm, p, step, forward):
+            if separates(norm, p, step, forward, part):
                 copy(step, w)
+                sync()
                 return SEPARABLE, steps
             if gordan(rows, columns, norm, p, size, work):
                 return NOT_SEPARABLE, steps
-            t = line_search(mu, forward, p)
-            for k in range(n):
+            t = line_search(mu, forward, p, part)
+            for k in range(lane(), n, lanes()):
                 w[k] += t * (step[k] - w[k])
+            sync()
             combine(w, work.order, n, columns, mu[:p])
-            if separates(norm, p, w, mu):
+            if separates(norm, p, w, mu, part):
                 return SEPARABLE, steps
-            changed, size = update(rows, p, size, work)
-            if changed == 0 and abs(t - 1.0) < 1e-6:
-                break
         return UNDECIDED, steps
+
+    @target.routine
+    def forward_from(c, size, right, members, triangle, x):
+        """Solve with the triangle of the passive set, for the right sides of its members; the first c are known."""
+        for a in range(c + lane(), size, lanes()):
+            x[a] = right[members[a]]
+        sync()
+        substitute(triangle, c, size, x)
 
     @target.routine
     def remove(c, pull, label, size, free, work):
         """Take member c out of the passive set: rotations restore the triangle."""
         triangle = work.triangle
         for a in range(c, size - 1):
-            work.index[a] = work.index[a + 1]
-            for b in range(a + 2):
+            for b in range(lane(), a + 2, lanes()):
                 triangle[a, b] = triangle[a + 1, b]
+        if lane() == 0:
+            for a in range(c, size - 1):
+                work.chosen[a] = work.chosen[a + 1]
+        sync()
         for a in range(c, size - 1):
-            h = np.hypot(triangle[a, a], triangle[a, a + 1])
-            cosine, sine = triangle[a, a] / h, triangle[a, a + 1] / h
-            for b in range(a, size - 1):
+            x, y = triangle[a, a], triangle[a, a + 1]
+            h = sqrt(x * x + y * y)
+            cosine, sine = x / h, y / h
+            sync()
+            for b in range(a + lane(), size - 1, lanes()):
                 left, right = triangle[b, a], triangle[b, a + 1]
                 triangle[b, a] = cosine * left + sine * right
                 triangle[b, a + 1] = cosine * right - sine * left
-            i = work.index[a]
-            work.pulls[a] = (pull[i] - dot(triangle[a, :a], work.pulls[:a])) / triangle[a, a]
-            if free:
-                work.signs[a] = (label[i] - dot(triangle[a, :a], work.signs[:a])) / triangle[a, a]
+            sync()
+        forward_from(c, size - 1, pull, work.chosen, triangle, work.pulls)
+        if free:
+            forward_from(c, size - 1, label, work.chosen, triangle, work.signs)
 
     @target.routine
     def unconstrained(size, free, work):
         """Minimum on the passive set, whatever its signs; returns the threshold."""
-        trial, triangle, threshold = work.trial, work.triangle, 0.0
+        trial, triangle, threshold = work.solution, work.triangle, 0.0
         if free:
             threshold = dot(work.signs[:size], work.pulls[:size]) / dot(work.signs[:size], work.signs[:size])
-        for a in range(size):
+        for a in range(lane(), size, lanes()):
             trial[a] = work.pulls[a] - (threshold * work.signs[a] if free else 0.0)
+        sync()
         for a in range(size - 1, -1, -1):
-            trial[a] /= triangle[a, a]
-            for b in range(a):
-                trial[b] -= trial[a] * triangle[a, b]
+            found = trial[a] / triangle[a, a]
+            for b in range(lane(), a, lanes()):
+                trial[b] -= found * triangle[a, b]
+            sync()
+            if lane() == 0:
+                trial[a] = found
+        sync()
         return threshold
 
     @target.routine
     def descend(pull, label, size, free, work):
         """Move to the minimum on the passive set, dropping members that would become negative; returns what is left."""
-        multiplier, trial = work.multiplier, work.trial
+        multiplier, trial = work.multiplier, work.solution
         while True:
             threshold = unconstrained(size, free, work)
             reach, blocking = 1.0, -1
             for a in range(size):
                 if trial[a] <= 0.0:
-                    here = multiplier[work.index[a]]
+                    here = multiplier[work.chosen[a]]
                     ratio = here / (here - trial[a]) if here > 0.0 else 0.0
                     if blocking < 0 or ratio < reach:
                         reach, blocking = ratio, a
-            for a in range(size):
-                i = work.index[a]
+            sync()
+            for a in range(lane(), size, lanes()):
+                i = work.chosen[a]
                 multiplier[i] = trial[a] if blocking < 0 else multiplier[i] + reach * (trial[a] - multiplier[i])
+            sync()
             if blocking < 0:
                 return size, threshold
-            multiplier[work.index[blocking]] = 0.0
-            work.active[work.index[blocking]] = 0
+            if lane() == 0:
+                multiplier[work.chosen[blocking]] = 0.0
+                work.active[work.chosen[blocking]] = 0
+            sync()
             remove(blocking, pull, label, size, free, work)
             size -= 1
 
@@ -435,10 +507,13 @@ def bind(target: Target) -> Solvers:
         """Combination of the passive set and its products with all rows; returns its share."""
         total = 0.0
         for a in range(size):
-            i = work.index[a]
-            work.sign[a] = work.multiplier[i]
-            total += share[i] * work.sign[a]
-        combine(work.sign, work.index, size, rows, work.w)
+            # Every thread adds up for itself.
+            i = work.chosen[a]
+            total += share[i] * work.multiplier[i]
+        for a in range(lane(), size, lanes()):
+            work.sign[a] = work.multiplier[work.chosen[a]]
+        sync()
+        combine(work.sign, work.chosen, size, rows, work.w)
         combine(work.w, work.order, work.w.shape[0], columns, work.mu[:p])
         return total
 
@@ -449,27 +524,30 @@ def bind(target: Target) -> Solvers:
     @target.routine
     def known_sums(gram, columns, share, label, p, size, work):
         for a in range(size):
-            i = work.index[a]
+            i = work.chosen[a]
             work.sign[a] = label[i] * work.multiplier[i]
-        combine(work.sign, work.index, size, gram, work.mu[:p])
+        combine(work.sign, work.chosen, size, gram, work.mu[:p])
         for i in range(p):
             work.mu[i] *= label[i]
         return 0.0
 
     @target.routine
     def exceed(mu, label, threshold, pull, share, common, out):
-        for i in range(out.shape[0]):
+        for i in range(lane(), out.shape[0], lanes()):
             out[i] = mu[i] + threshold * label[i] - (pull[i] - share[i] * common)
 
     @target.routine
-    def first_of(x, value, limit):
-        """Where a value stands, if it is below the limit; else -1."""
+    def lowest(x, limit, part):
+        """Where the smallest entry stands first, if it is below the limit; else -1."""
+        value = smallest(x, part)
         if not value < limit:
             return -1
-        i = 0
-        while x[i] != value:
-            i += 1
-        return i
+        for c in range(lane(), chains, lanes()):
+            i = c
+            while i < x.shape[0] and x[i] != value:
+                i += chains
+            part[c] = i
+        return int(smallest(part[:chains], part[chains:]))
 
     def active_sets(product: Callable[..., Any], sums: Callable[..., Any], tolerance: float) -> Callable[..., Any]:
         """Non-negative least squares, from products of two rows, and of combinations with all of them."""
@@ -480,17 +558,19 @@ def bind(target: Target) -> Solvers:
             triangle = work.triangle
             row, norm = triangle[size], product(rows, share, label, j, j)
             rest = norm
+            for a in range(lane(), size, lanes()):
+                row[a] = product(rows, share, label, work.chosen[a], j)
+            sync()
+            substitute(triangle, 0, size, row)
             for a in range(size):
-                entry = product(rows, share, label, work.index[a], j)
-                entry = (entry - dot(row[:a], triangle[a, :a])) / triangle[a, a]
-                row[a] = entry
-                rest -= entry * entry
-            pivot = np.sqrt(max(rest, 1e-15 * norm))
-            row[size] = pivot
-            work.index[size], work.active[j], work.multiplier[j] = j, 1, 0.0
-            work.pulls[size] = (pull[j] - dot(row[:size], work.pulls[:size])) / pivot
-            if free:
-                work.signs[size] = (label[j] - dot(row[:size], work.signs[:size])) / pivot
+                rest -= row[a] * row[a]
+            pivot = sqrt(max(rest, 1e-15 * norm))
+            pulled = (pull[j] - dot(row[:size], work.pulls[:size])) / pivot
+            signed = (label[j] - dot(row[:size], work.signs[:size])) / pivot if free else 0.0
+            if lane() == 0:
+                row[size], work.pulls[size], work.signs[size] = pivot, pulled, signed
+                work.chosen[size], work.active[j], work.multiplier[j] = j, 1, 0.0
+            sync()
 
         @target.routine
         def strongest(pull, label, wanted, p):
@@ -505,8 +585,9 @@ def bind(target: Target) -> Solvers:
         def run(rows, columns, norm, share, pull, label, p, feasibility, free, work):
             n = work.w.shape[0]
             w, mu, multiplier, active = work.w, work.mu, work.multiplier, work.active
-            for i in range(p):
+            for i in range(lane(), p, lanes()):
                 multiplier[i], active[i] = 0.0, 0
+            sync()
             size, threshold, newest = 0, 0.0, -1
             slack = 0.1 * tolerance if feasibility else tolerance
             if free:
@@ -520,18 +601,20 @@ def bind(target: Target) -> Solvers:
             for steps in range(1, 3 * (p + n) + 100):
                 common = sums(rows, columns, share, label, p, size, work)
                 if feasibility and size > 0:
-                    if separates(norm, p, w, mu):
+                    if separates(norm, p, w, mu, work.trial):
                         return SEPARABLE, steps, threshold
-                    if vanishes(norm, p, multiplier, w):
+                    if vanishes(norm, p, multiplier, w, work.trial):
                         return NOT_SEPARABLE, steps, threshold
                 excess = work.forward[:p]
                 exceed(mu, label, threshold, pull, share, common, excess)
-                for a in range(size):
-                    excess[work.index[a]] = 0.0
+                sync()
+                for a in range(lane(), size, lanes()):
+                    excess[work.chosen[a]] = 0.0
                 if newest >= 0:
                     # What left at once would come back for ever.
                     excess[newest] = 0.0
-                chosen = first_of(excess, smallest(excess), -slack)
+                sync()
+                chosen = lowest(excess, -slack, work.trial)
                 if work.stop[0] != 0:
                     return UNDECIDED, steps, threshold
                 if chosen < 0 or size > n:
@@ -553,18 +636,20 @@ def bind(target: Target) -> Solvers:
     def lift(height, size, work):
         for a in range(size):
             row = work.triangle[a]
-            work.pulls[a] = (height[work.index[a]] - dot(row[:a], work.pulls[:a])) / row[a]
+            work.pulls[a] = (height[work.chosen[a]] - dot(row[:a], work.pulls[:a])) / row[a]
         unconstrained(size, False, work)
 
     @target.routine
     def silent(norm, p, work):
         """Whether a pattern vanishes: it is a certificate by itself."""
-        if smallest(norm[:p]) > 0.0:
+        if smallest(norm[:p], work.trial) > 0.0:
             return False
-        missing = True
+        first = -1
         for i in range(p):
-            work.multiplier[i] = 1.0 if missing and norm[i] == 0.0 else 0.0
-            missing = missing and norm[i] > 0.0
+            first = i if first < 0 and norm[i] == 0.0 else first
+        for i in range(lane(), p, lanes()):
+            work.multiplier[i] = 1.0 if i == first else 0.0
+        sync()
         return True
 
     @target.routine
@@ -580,4 +665,4 @@ def bind(target: Target) -> Solvers:
             steps += more
         return verdict, steps
 
-    return Solvers(newton, nearest, project, lift, decide, rounding)
+    return Solvers(newton, nearest, project, lift, decide, rounding, silent)

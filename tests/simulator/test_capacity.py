@@ -1,0 +1,195 @@
+"""Kernels of capacity in the simulator: verdicts of the CPU, with proofs, and the same bits for every grid."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from simnn.capacity import blocks, cpu, cuda, patterns, solvers
+from simnn.capacity.model import Experiment
+from simnn.capacity.patterns import Law
+from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
+from simnn.device import gpu
+from simnn.device.gpu import cuda as toolkit
+
+KEY = np.array([5, 0], np.uint64)
+GO = np.zeros(1, np.int64)
+
+LAWS = {
+    "gaussian": (Law(10, 5), 6),
+    "with a threshold": (Law(9, 4, bias=True, coding_level=0.7), 4),
+    "signs, that repeat": (Law(8, 3, patterns.RADEMACHER), 6),
+    "rectified, some silent": (Law(6, 2, patterns.RELU), 4),
+    "fewer patterns than dimensions": (Law(3, 6), 2),
+    "one pattern": (Law(1, 3, patterns.RADEMACHER, bias=True), 1),
+    "positive weights": (Law(5, 5, positive=3), 3),
+}
+
+
+def on_cpu(law, trials, first):
+    out = np.zeros((trials, 5))
+    space = cpu.space(law.positive + law.patterns, law.dimension + law.bias, GO)
+    cpu.kernels().verdicts(law, solvers.AUTO, KEY, first, out, space)
+    return out
+
+
+def drawn(law, trial):
+    """Patterns times labels, constraints first, each of length 1."""
+    x, y = np.zeros((law.patterns, law.dimension)), np.zeros(law.patterns)
+    cpu.kernels().raw(law, trial, KEY, x, y, patterns.draws(law.dimension))
+    z = y[:, None] * np.column_stack([x, np.ones((law.patterns, int(law.bias)))])
+    length = np.linalg.norm(z, axis=1, keepdims=True)
+    return np.vstack([np.eye(law.positive, z.shape[1]), z / np.where(length > 0.0, length, 1.0)])
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_verdicts_and_counts_are_those_of_the_cpu_and_are_proved(name):
+    law, trials = LAWS[name]
+    found = cuda.verdicts(law, KEY, 2, trials, grid=(4, 2), certificates=True)
+    wanted = on_cpu(law, trials, 2)
+    assert len(found.left) == 0
+    np.testing.assert_array_equal(found.values[:, [0, 2, 3, 4]], wanted[:, [0, 2, 3, 4]])
+    for row, (verdict, proof) in enumerate(zip(found.values[:, 0], found.proofs, strict=True)):
+        z = drawn(law, 2 + row)
+        if verdict == solvers.SEPARABLE:
+            assert np.all(z @ proof[: z.shape[1]] > 0.0)
+        else:
+            # The simulator draws the normals of strict arithmetic: they may differ from these by 3e-7.
+            multiplier = proof[: len(z)]
+            assert np.all(multiplier >= 0.0)
+            assert np.linalg.norm(multiplier @ z) <= 1e-6 * multiplier.sum()
+
+
+def test_samples_hold_what_they_are_to_hold():
+    # Verdicts of both kinds, and patterns that are silent, repeat others, or contradict them.
+    values = {name: on_cpu(law, trials, 2) for name, (law, trials) in LAWS.items()}
+    assert set(values["gaussian"][:, 0]) == set(values["with a threshold"][:, 0]) == {0.0, 1.0}
+    assert np.all(values["signs, that repeat"][:, 3].sum() > values["signs, that repeat"][:, 4].sum() > 0.0)
+    assert values["rectified, some silent"][:, 2].sum() > 0.0
+
+
+def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut():
+    law = LAWS["gaussian"][0]
+    one = cuda.verdicts(law, KEY, 4, 3, grid=(1, 1), certificates=True)
+    many = cuda.verdicts(law, KEY, 4, 3, grid=(8, 3), certificates=True)
+    last = cuda.verdicts(law, KEY, 5, 2, grid=(5, 2), certificates=True)
+    for a, b, c in zip((one.values, one.proofs), (many.values, many.proofs), (last.values, last.proofs), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a[1:], c)
+
+
+def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
+    experiment, data = Experiment(dimension=4, load=2.0), _Data()
+    wanted = _verdicts(experiment, data, 4, KEY, 0, GO)
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
+    # The simulator runs Python, which sees this; the CPU's kernels are compiled.
+    monkeypatch.setattr(solvers, "_NEWTON_STEPS", 1)
+    left = cuda.verdicts(Law(8, 4), KEY, 0, 4).left
+    assert 0 < len(left) < 4
+    found = _verdicts_on_gpu(experiment, data, 4, KEY, 0, GO)
+    np.testing.assert_array_equal(np.delete(found, 2, axis=1), np.delete(wanted, 2, axis=1))
+    np.testing.assert_array_equal(found[left], wanted[left])
+
+
+def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
+    assert cuda.shape(8, 4, 1, 1000, cuda.size_of(8, 4) * 5 // 2) == (32, 2)
+    assert cuda.shape(200, 100, 1, 10**6, 2**40) == (128, cuda.THREADS // 128)
+    monkeypatch.setattr(gpu, "free_memory", lambda: cuda.size_of(8, 4))
+    experiment, data = Experiment(dimension=4, load=2.0), _Data()
+    assert list(cuda.verdicts(Law(8, 4), KEY, 0, 3).left) == [0, 1, 2]
+    wanted = _verdicts(experiment, data, 3, KEY, 0, GO)
+    np.testing.assert_array_equal(_verdicts_on_gpu(experiment, data, 3, KEY, 0, GO), wanted)
+
+
+def test_scratch_shrinks_until_it_fits(monkeypatch):
+    asked = []
+
+    def batch(count, dimension, passive, number):
+        asked.append(number)
+        if number > most:
+            raise RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")
+        return "scratch"
+
+    monkeypatch.setattr(cuda, "batch", batch)
+    most = 2
+    assert cuda._allocated(8, 4, 1, 9) == ("scratch", 2)
+    assert asked == [9, 4, 2]
+    most = 0
+    with pytest.raises(MemoryError, match=r"no room for 8 patterns in 4 dimensions: .*backend 'cpu'"):
+        cuda._allocated(8, 4, 1, 1)
+
+
+def test_no_trials_are_no_work():
+    found = cuda.verdicts(Law(8, 4), KEY, 0, 0)
+    assert found.values.shape == (0, 5)
+    assert len(found.left) == 0
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (3, 5), (9, 8), (7, 11)])
+def test_linear_algebra_of_a_block(count, size):
+    algebra, rng = blocks.bind(cuda.called(gpu.target(np.float64))), np.random.default_rng(size)
+
+    @toolkit.jit
+    def run(rows, sign, index, panels, square, total, x, numbers, flags):
+        part = toolkit.shared.array(2 * blocks.CHAINS, np.float64)
+        gram, factor = square[0], square[1]
+        algebra.clear(gram)
+        algebra.add_gram(sign, index, count, rows, panels, gram, flags)
+        algebra.combine(sign, index, count, rows, total)
+        done = algebra.factorise(size, 0.5, gram, panels, factor, flags)
+        algebra.solve(factor, x)
+        product, smallest = algebra.product(total, x, part), algebra.smallest(x, part)
+        numbers[0], numbers[1], numbers[2], numbers[3] = done, product, smallest, algebra.trace(size, gram)
+        numbers[4] = algebra.factorise(size, -100.0, gram, panels, factor, flags)
+
+    rows, sign = rng.standard_normal((2 * count, size)), rng.choice([0.5, 2.0], count)
+    index, x = rng.permutation(2 * count)[:count], rng.standard_normal(size)
+    square, total, solved, numbers = np.zeros((2, size, size)), np.zeros(size), x.copy(), np.zeros(5)
+    minus, order = np.full(blocks.PANEL, -1.0), np.arange(size + blocks.PANEL)
+    panels = blocks.Panels(toolkit.to_device(minus), toolkit.to_device(order))
+    run[1, 3](rows, sign, index, panels, square, total, solved, numbers, GO)
+    matrix = rows[index].T @ (sign[:, None] * rows[index])
+    np.testing.assert_allclose(np.triu(square[0]), np.triu(matrix), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(total, sign @ rows[index], rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(solved, np.linalg.solve(matrix + 0.5 * np.eye(size), x), rtol=1e-10)
+    np.testing.assert_allclose(numbers, [1.0, total @ solved, solved.min(), np.trace(matrix), 0.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "trials"),
+    [
+        ({"dimension": 4, "load": 1.5}, 3),
+        ({"dimension": 3, "load": 2.0, "bias": True, "coding_level": 0.4}, 2),
+        ({"dimension": 4, "load": 0.75, "constrained": 0.5}, 2),
+        ({"dimension": 2, "load": 3.0, "ensemble": "rademacher"}, 2),
+        ({"dimension": 3, "load": 0.67, "bias": True, "coding_level": 1.0}, 1),
+    ],
+)
+def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
+    experiment, data = Experiment(**parameters), _Data()
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
+    found = _margins_on_gpu(experiment, data, trials, KEY, 0, GO)
+    wanted = _margins(experiment, data, trials, KEY, 0, GO)
+    np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4)
+    np.testing.assert_array_equal(found[:, 1:], wanted[:, 1:])
+
+
+def test_bits_of_margins_do_not_depend_on_the_grid():
+    one, many = (cuda.margins(Law(6, 4), KEY, 2, 2, grid=grid) for grid in ((1, 1), (7, 2)))
+    np.testing.assert_array_equal(one, many)
+
+
+def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
+    experiment = Experiment(dimension=4, load=1.0)
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 0))
+    assert np.all(np.isnan(cuda.margins(Law(4, 4), KEY, 0, 2)))
+    found, wanted = (run(experiment, _Data(), 2, KEY, 0, GO) for run in (_margins_on_gpu, _margins))
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_simulate_on_cuda_gives_the_verdicts_of_the_cpu_and_says_where_it_ran():
+    parameters = {"dimension": [3, 4], "load": 2.0, "trials": 4, "ensemble": "rademacher", "keep_trials": True}
+    found, wanted = (capacity.simulate(**parameters, backend=backend) for backend in ("cuda", "auto"))
+    assert (found.attrs["backend"], found.attrs["device"], wanted.attrs["backend"]) == ("cuda", "simulator", "cpu")
+    for name in ("separable_fraction", "undecided_fraction", "duplicate_fraction", "contradictory_fraction"):
+        np.testing.assert_array_equal(found[name], wanted[name])
