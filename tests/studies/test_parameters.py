@@ -132,7 +132,7 @@ def changed(study, group, name, value):
         ("receptor_codes", "model", "coding_level", 0.001, "a number from 0.01"),
         ("receptor_codes", "grid", "input_gain", [0.0, 10.63], "single value"),
         *[(study, None, "trials", 1, "at least 2") for study in SMALL],
-        *[(study, None, "backend", "cuda", "'auto' or 'cpu'") for study in SMALL],
+        *[(study, None, "backend", "gpu", "'auto', 'cpu', 'cuda'") for study in SMALL],
     ],
 )  # fmt: skip
 def test_what_a_study_is_not_made_for_is_refused_in_one_line(study, group, name, value, allowed):
