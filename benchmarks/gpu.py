@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from simnn import __version__, olfaction, propagation
+from simnn import __version__, capacity, olfaction, propagation
 from simnn.device import gpu
 from simnn.device.targets import threads
 from simnn.pipeline import provenance
@@ -26,11 +26,18 @@ ROWS = {
     "propagation": "the same, 1,000 x 50, 20,000 networks",
     "against PyTorch": "dense float32 network of 1,000 x 50 on the GPU, both ways, over one of ours: ratio",
     "against the host": "1,000 x 50, 2,000 networks: host over GPU, ratio",
+    "separability": "sets of 200 Gaussian patterns in 100 dimensions, drawn, decided, certified: host over GPU, ratio",
     "thresholds": "codes of 20,000 odors, 50 glomeruli, 2,000 cells, 7 claws, known thresholds: host over GPU, ratio",
     "winners": "the same by competition",
     "circuit": "one `olfaction.simulate` of 100,000 odors: host over GPU, ratio",
 }
-TARGETS = {"propagation, wide": "1e10", "against PyTorch": "300", "thresholds": "20", "winners": "20"}
+TARGETS = {
+    "propagation, wide": "1e10",
+    "against PyTorch": "300",
+    "separability": "20",
+    "thresholds": "20",
+    "winners": "20",
+}
 
 
 def best(task: Callable[[], object], repeats: int = 5) -> float:
@@ -79,6 +86,11 @@ def dense() -> float | None:
     return best(run) / trials
 
 
+def decided(trials: int, backend: str) -> float:
+    """Seconds for each set of patterns."""
+    return best(partial(capacity.simulate, dimension=100, load=2.0, trials=trials, backend=backend), 3) / trials
+
+
 def coded(backend: str) -> dict[str, float]:
     """Seconds for codes of odors in the memory of the host, which are wanted there."""
     odors = np.random.default_rng(0).standard_normal((20_000, 50), np.float32)
@@ -103,6 +115,7 @@ def measure() -> dict[str, str]:
         "propagation": f"{1000 * 50 / usual:.2g}",
         "against PyTorch": "PyTorch is not installed" if torch is None else f"{torch / usual:.0f}",
         "against the host": f"{host / usual:.0f} ({threads()} threads)",
+        "separability": f"{decided(400, 'cpu') / decided(50_000, 'cuda'):.0f} ({threads()} threads)",
     } | {name: f"{codes_of_host[name] / codes[name]:.0f} ({threads()} threads)" for name in codes}
 
 

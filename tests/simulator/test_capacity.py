@@ -1,10 +1,9 @@
 """Kernels of capacity in the simulator: verdicts of the CPU, with proofs, and the same bits for every grid."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
+from simnn import capacity
 from simnn.capacity import blocks, cpu, cuda, patterns, solvers
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
