@@ -199,7 +199,37 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         ``silent(norm, p, work)``: whether a pattern vanishes; writes its certificate.
     """
     algebra = dense.bind(target) if algebra is None else algebra
-    dot, combine, clear, add_gram, trace, factorise, solve, product_of, smallest, totals, substitute, chains = algebra
+    certificates = _bind_certificates(target, algebra)
+    newton = _bind_newton(target, algebra, certificates)
+    nearest, project, lift = _bind_active_sets(target, algebra, certificates)
+    silent = certificates.silent
+
+    @target.routine
+    def decide(rows, columns, norm, p, solver, work):
+        if silent(norm, p, work):
+            return NOT_SEPARABLE, 0
+        verdict, steps = UNDECIDED, 0
+        if solver != NEAREST:
+            verdict, steps = newton(rows, columns, norm, p, work)
+        if solver != NEWTON and verdict == UNDECIDED and work.stop[0] == 0:
+            # There are no labels without a free threshold; any array of numbers will do.
+            verdict, more, _ = nearest(rows, columns, norm, work.unit, work.unit, norm, p, True, False, work)
+            steps += more
+        return verdict, steps
+
+    return Solvers(newton, nearest, project, lift, decide, certificates.rounding, silent)
+
+
+class _Certificates(NamedTuple):
+    rounding: Callable[..., Any]
+    separates: Callable[..., Any]
+    vanishes: Callable[..., Any]
+    silent: Callable[..., Any]
+
+
+def _bind_certificates(target: Target, algebra: dense.Dense) -> _Certificates:
+    """Whether weights separate, or a combination vanishes, beyond rounding."""
+    product_of, smallest, totals, chains = algebra.product, algebra.smallest, algebra.totals, algebra.chains
     lane, lanes, sync = target.block
     sqrt = target.operations.sqrt
 
@@ -227,6 +257,29 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
         """Certificate (b), for a residual that was just summed."""
         scale = product_of(multiplier[:p], norm[:p], part)
         return scale > 0.0 and sqrt(product_of(residual, residual, part)) <= TOLERANCE * scale
+
+    @target.routine
+    def silent(norm, p, work):
+        """Whether a pattern vanishes: it is a certificate by itself."""
+        if smallest(norm[:p], work.trial) > 0.0:
+            return False
+        first = -1
+        for i in range(p):
+            first = i if first < 0 and norm[i] == 0.0 else first
+        for i in range(lane(), p, lanes()):
+            work.multiplier[i] = 1.0 if i == first else 0.0
+        sync()
+        return True
+
+    return _Certificates(rounding, separates, vanishes, silent)
+
+
+def _bind_newton(target: Target, algebra: dense.Dense, certificates: _Certificates) -> Callable[..., Any]:
+    """Finite Newton."""
+    combine, clear, add_gram, trace = algebra.combine, algebra.clear, algebra.add_gram, algebra.trace
+    factorise, solve, totals, chains = algebra.factorise, algebra.solve, algebra.totals, algebra.chains
+    separates, vanishes = certificates.separates, certificates.vanishes
+    lane, lanes, sync = target.block
 
     @target.routine
     def copy(source, destination):
@@ -418,6 +471,19 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
             if separates(norm, p, w, mu, part):
                 return SEPARABLE, steps
         return UNDECIDED, steps
+
+    return newton
+
+
+def _bind_active_sets(
+    target: Target, algebra: dense.Dense, certificates: _Certificates
+) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Active sets: nearest point of hulls and cones."""
+    dot, combine, smallest = algebra.dot, algebra.combine, algebra.smallest
+    substitute, chains = algebra.substitute, algebra.chains
+    separates, vanishes = certificates.separates, certificates.vanishes
+    lane, lanes, sync = target.block
+    sqrt = target.operations.sqrt
 
     @target.routine
     def forward_from(c, size, right, members, triangle, x):
@@ -639,30 +705,4 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Solvers:
             work.pulls[a] = (height[work.chosen[a]] - dot(row[:a], work.pulls[:a])) / row[a]
         unconstrained(size, False, work)
 
-    @target.routine
-    def silent(norm, p, work):
-        """Whether a pattern vanishes: it is a certificate by itself."""
-        if smallest(norm[:p], work.trial) > 0.0:
-            return False
-        first = -1
-        for i in range(p):
-            first = i if first < 0 and norm[i] == 0.0 else first
-        for i in range(lane(), p, lanes()):
-            work.multiplier[i] = 1.0 if i == first else 0.0
-        sync()
-        return True
-
-    @target.routine
-    def decide(rows, columns, norm, p, solver, work):
-        if silent(norm, p, work):
-            return NOT_SEPARABLE, 0
-        verdict, steps = UNDECIDED, 0
-        if solver != NEAREST:
-            verdict, steps = newton(rows, columns, norm, p, work)
-        if solver != NEWTON and verdict == UNDECIDED and work.stop[0] == 0:
-            # There are no labels without a free threshold; any array of numbers will do.
-            verdict, more, _ = nearest(rows, columns, norm, work.unit, work.unit, norm, p, True, False, work)
-            steps += more
-        return verdict, steps
-
-    return Solvers(newton, nearest, project, lift, decide, rounding, silent)
+    return nearest, project, lift
