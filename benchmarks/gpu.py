@@ -53,7 +53,7 @@ def best(task: Callable[[], object], repeats: int = 5) -> float:
 
 def sampled(width: int, trials: int, backend: str, repeats: int = 5) -> float:
     """Seconds for each network of depth 50."""
-    call = lambda: propagation.simulate(**CRITICAL, width=width, depth=50, trials=trials, backend=backend)  # noqa: E731
+    call = partial(propagation.simulate, **CRITICAL, width=width, depth=50, trials=trials, backend=backend)
     return best(call, repeats) / trials
 
 

@@ -61,7 +61,7 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
                 pending.append(pool.submit(timed, first, last))
                 first = last
             result, count, seconds = pending.popleft().result()
-            size = min(max(int(count * min(SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
+            size = _next_size(count, seconds, most)
             yield result
     finally:
         stop[0] = 1
@@ -69,7 +69,7 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
 
 
 def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Iterator[R]:
-    """Run tasks in slices of the largest size, one after the other: for a device that runs tasks side by side itself.
+    """Run tasks in slices, one after the other, on this thread: for a device that runs tasks side by side itself.
 
     Parameters
     ----------
@@ -81,9 +81,17 @@ def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]
     object
         What ``run`` returned, slice by slice.
     """
-    stop = np.zeros(1, np.int64)
-    for first in range(0, tasks, most):
-        yield run(first, min(first + most, tasks), stop)
+    stop, first, size = np.zeros(1, np.int64), 0, 1
+    while first < tasks:
+        last, start = min(first + size, tasks), time.perf_counter()
+        result = run(first, last, stop)
+        size, first = _next_size(last - first, time.perf_counter() - start, most), last
+        yield result
+
+
+def _next_size(tasks: int, seconds: float, most: int) -> int:
+    """Number of tasks that take as long as a slice should, after a slice of so many that took so long."""
+    return min(max(int(tasks * min(SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
 
 
 def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:

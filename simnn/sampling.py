@@ -17,9 +17,6 @@ Array = NDArray[np.float64]
 
 _SLICE_TASKS = 2**16
 
-_GPU_SLICE_TASKS = 2**13
-"""Trials of a call on a GPU: they fill it, and progress still shows."""
-
 Sample = Callable[[int, int, int, NDArray[np.int64]], Array]
 """``sample(point, first, count, stop)``: statistics (count, columns) of trials ``first, first + 1, ...`` of a point;
 NaN where a trial does not have one. A count of 0 loads the kernels. It may end early once ``stop[0]`` is not zero."""
@@ -64,7 +61,6 @@ def collect(
     from simnn.running import in_slices, one_by_one
 
     trials, shape = run.trials, (points, len(columns))
-    most = _SLICE_TASKS if device is None else _GPU_SLICE_TASKS
 
     def slice_of(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
         task = np.arange(first, last)
@@ -79,8 +75,9 @@ def collect(
     kept = np.empty((points, trials, len(columns))) if run.keep_trials else None
     count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
     add = moments.bind(cpu(np.float64))
+    slices = (in_slices if device is None else one_by_one)(points * trials, _SLICE_TASKS, slice_of)
     with track(points * trials, unit, progress) as advance:
-        for point, trial, rows in (in_slices if device is None else one_by_one)(points * trials, most, slice_of):
+        for point, trial, rows in slices:
             if kept is not None:
                 kept[point, trial] = rows
             else:

@@ -18,6 +18,21 @@ def test_every_task_runs_once_and_in_order(monkeypatch, threads, tasks, most):
     assert all(0 < len(part) <= most for part in parts)
 
 
+def test_tasks_of_a_device_run_once_in_order_and_on_the_thread_of_the_caller(monkeypatch):
+    threads, clock = set(), iter(range(10**6))
+    monkeypatch.setattr(running.time, "perf_counter", lambda: 0.001 * next(clock))
+
+    def run(first, last, stop):
+        threads.add(threading.current_thread())
+        return range(first, last)
+
+    parts = list(running.one_by_one(1000, 300, run))
+    assert [task for part in parts for task in part] == list(range(1000))
+    # A slice takes a millisecond: they grow sixteenfold up to the most that is allowed.
+    assert [len(part) for part in parts] == [1, 16, 256, 300, 300, 127]
+    assert threads == {threading.current_thread()}
+
+
 def test_the_first_call_is_empty_and_on_the_thread_of_the_caller():
     calls = []
     list(running.in_slices(3, 9, lambda first, last, stop: calls.append((first, last, threading.current_thread()))))

@@ -23,7 +23,6 @@ cycles for a set (an estimate: nothing was timed).
 
 import dataclasses
 import functools
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,11 +37,6 @@ from simnn.device.targets import Target
 
 THREADS = 2**17
 """Threads that blocks may have together: more than a device runs at a time."""
-
-SHARE = 0.8
-"""Of the memory that is free."""
-
-_one_at_a_time = threading.Lock()
 
 
 class Batch(NamedTuple):
@@ -313,25 +307,22 @@ def bind(target: Target, single: Target) -> Kernels:
     return Kernels(verdicts, margins)
 
 
-def shape(count: int, dimension: int, passive: int, trials: int, memory: float) -> tuple[int, int]:
+def shape(dimension: int, trials: int, room: int) -> tuple[int, int]:
     """Threads of a block, and how many blocks there are.
 
     Parameters
     ----------
-    count, dimension, passive : int
-        As of `batch`.
-    trials : int
-        Number of trials.
-    memory : float
-        Bytes that are free.
+    dimension, trials : int
+        N, and number of trials.
+    room : int
+        Number of blocks whose scratch fits.
 
     Returns
     -------
     threads, number : int
-        No block, if the scratch of one does not fit.
     """
     threads = 32 if dimension <= 32 else 128 if dimension <= 256 else 256
-    return threads, int(min(trials, THREADS // threads, SHARE * memory // size_of(count, dimension, passive)))
+    return threads, min(trials, THREADS // threads, room)
 
 
 def verdicts(
@@ -339,11 +330,10 @@ def verdicts(
     key: NDArray[np.uint64],
     first: int,
     trials: int,
-    device: int = 0,
     grid: tuple[int, int] | None = None,
     certificates: bool = False,
 ) -> Verdicts:
-    """Decide trials on a device, by finite Newton.
+    """Decide trials on the current device, by finite Newton.
 
     Parameters
     ----------
@@ -353,8 +343,6 @@ def verdicts(
         Seed.
     first, trials : int
         Number of the first trial, and of trials.
-    device : int
-        Index of the device.
     grid : tuple of int, optional
         Threads of a block, and number of blocks, instead of those of `shape`. Results are the same bits.
     certificates : bool
@@ -363,11 +351,6 @@ def verdicts(
     Returns
     -------
     Verdicts
-
-    Raises
-    ------
-    MemoryError
-        If the device has no room for one block, though it should.
     """
     longest = max(law.dimension + int(law.bias), law.positive + law.patterns)
     # An array without elements would not be taken.
@@ -379,7 +362,7 @@ def verdicts(
         if certificates:
             on_device.copy_to_host(proofs)
 
-    values = _run(law, 1, trials, 5, device, grid, run)
+    values = _run(law, 1, trials, 5, grid, run)
     return Verdicts(values, np.flatnonzero(~(values[:, 0] >= 0.0)), proofs[: trials if certificates else 0])
 
 
@@ -388,61 +371,37 @@ def margins(
     key: NDArray[np.uint64],
     first: int,
     trials: int,
-    device: int = 0,
     grid: tuple[int, int] | None = None,
 ) -> NDArray[np.float64]:
-    """Find the largest margins of trials on a device, by active sets.
+    """Find the largest margins of trials on the current device, by active sets.
 
     Parameters
     ----------
-    law, key, first, trials, device, grid
+    law, key, first, trials, grid
         As of `verdicts`.
 
     Returns
     -------
     (trials, 4) array
         As the kernel of the CPU writes them; NaN if a block does not fit.
-
-    Raises
-    ------
-    MemoryError
-        As `verdicts`.
     """
 
     def run(launch: Any, out: Any, scratch: Batch) -> None:
         launch(kernels().margins)(law, cuda.to_device(key), first, out, scratch)
 
     passive = min(law.positive + law.patterns, law.dimension + int(law.bias) + 1) + 1
-    return _run(law, passive, trials, 4, device, grid, run)
+    return _run(law, passive, trials, 4, grid, run)
 
 
 def _run(
-    law: Law, passive: int, trials: int, columns: int, device: int, grid: tuple[int, int] | None, run: Any
+    law: Law, passive: int, trials: int, columns: int, grid: tuple[int, int] | None, run: Any
 ) -> NDArray[np.float64]:
     """Launch a kernel with as much scratch as there is room for; NaN if there is none for one block."""
     size, count = law.dimension + int(law.bias), law.positive + law.patterns
     values = np.full((trials, columns), np.nan)
-    with _one_at_a_time, gpu.use(device):
-        threads, number = shape(count, size, passive, trials, gpu.free_memory()) if grid is None else grid
-        if trials > 0 and number > 0:
-            scratch, number = _allocated(count, size, passive, number)
-            out = cuda.device_array(values.shape, np.float64)
-            run(lambda kernel: kernel[number, threads], out, scratch)
-            out.copy_to_host(values)
+    threads, number = grid or shape(size, trials, gpu.room(size_of(count, size, passive)))
+    if min(trials, number) > 0:
+        out = cuda.device_array(values.shape, np.float64)
+        run(lambda kernel: kernel[number, threads], out, batch(count, size, passive, number))
+        out.copy_to_host(values)
     return values
-
-
-def _allocated(count: int, dimension: int, passive: int, number: int) -> tuple[Batch, int]:
-    """Scratch of so many blocks, or of fewer if there is no room for them."""
-    while True:
-        try:
-            return batch(count, dimension, passive, number), number
-        except Exception as error:
-            if "OUT_OF_MEMORY" not in str(error):
-                raise
-            if number == 1:
-                raise MemoryError(
-                    f"the device has no room for {count} patterns in {dimension} dimensions: "
-                    "end what else runs there, or use backend 'cpu'"
-                ) from None
-        number //= 2

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Sampler = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
-    OnGpu = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64], int], Array]
 
 # Bounds of a largest margin that agree to this are one number.
 _GAP = 1e-9
@@ -84,7 +83,7 @@ class _Measure:
     most : callable
         Largest number of patterns that an experiment may need.
     on_gpu : callable, optional
-        ``sample`` on a GPU, if there is such a thing.
+        ``sample`` on the current GPU, if there is such a thing.
     """
 
     title: str
@@ -92,7 +91,7 @@ class _Measure:
     sample: "Sampler"
     unused: tuple[str, ...] = ()
     most: Callable[[Experiment], int] = lambda experiment: experiment.patterns
-    on_gpu: "OnGpu | None" = None
+    on_gpu: "Sampler | None" = None
 
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
@@ -536,13 +535,12 @@ def _verdicts_on_gpu(
     key: NDArray[np.uint64],
     first_trial: int,
     stop: NDArray[np.int64],
-    device: int = 0,
 ) -> "Array":
     """The same on a GPU; trials that it leaves are decided by the CPU."""
     from simnn.capacity import cpu, cuda, solvers
 
     law, solver = _law(experiment, data, experiment.patterns), model.SOLVERS.index(experiment.solver)
-    found = cuda.verdicts(law, key, first_trial, trials, device)
+    found = cuda.verdicts(law, key, first_trial, trials)
     out = found.values
     if len(found.left) > 0:
         space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
@@ -585,13 +583,12 @@ def _margins_on_gpu(
     key: NDArray[np.uint64],
     first_trial: int,
     stop: NDArray[np.int64],
-    device: int = 0,
 ) -> "Array":
     """The same on a GPU; trials whose bounds disagree there are the CPU's."""
     from simnn.capacity import cpu, cuda
 
     law = _law(experiment, data, experiment.patterns)
-    bounds = cuda.margins(law, key, first_trial, trials, device)
+    bounds = cuda.margins(law, key, first_trial, trials)
     left = np.flatnonzero(~_agree(bounds))
     if len(left) > 0:
         space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
@@ -738,12 +735,10 @@ def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     plan, data = _plan(parameters)
     _check_memory(measure, plan)
     key, device = _key(plan), _device(measure, plan.experiments, data, plan.run)
+    run_on_one = measure.sample if device is None or measure.on_gpu is None else measure.on_gpu
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
-        experiment = plan.experiments[point]
-        if device is not None and measure.on_gpu is not None:
-            return measure.on_gpu(experiment, data, count, key, first, stop, device)
-        return measure.sample(experiment, data, count, key, first, stop)
+        return run_on_one(plan.experiments[point], data, count, key, first, stop)
 
     with backends.use(device):
         values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress, device)

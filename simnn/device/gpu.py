@@ -34,7 +34,8 @@ SIMULATED_BYTES = 2**30
 
 INSTALL = "install simnn[cuda], on a machine with an NVIDIA driver"
 
-_SHARE = 0.8  # of the free memory that work may fill: the driver, and others, take some
+SHARE = 0.8
+"""Of the free memory that work may fill: the driver, and others, take some."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,17 @@ def free_memory() -> int:
     return SIMULATED_BYTES if SIMULATED else int(cuda.current_context().get_memory_info().free)
 
 
-def budget(each: int, fixed: int, advice: str) -> int:
+def current() -> int:
+    """Index of the device that is in use.
+
+    Returns
+    -------
+    int
+    """
+    return 0 if SIMULATED else int(cuda.get_current_device().id)
+
+
+def room(each: int, fixed: int = 0) -> int:
     """How many pieces of work fit into the memory that the current device has free.
 
     Parameters
@@ -155,6 +166,22 @@ def budget(each: int, fixed: int, advice: str) -> int:
         Bytes of a piece.
     fixed : int
         Bytes that are needed besides.
+
+    Returns
+    -------
+    int
+        0 if there is no room for one.
+    """
+    return max((int(SHARE * free_memory()) - fixed) // each, 0)
+
+
+def budget(each: int, fixed: int, advice: str) -> int:
+    """As `room`, but no room for one piece is an error.
+
+    Parameters
+    ----------
+    each, fixed : int
+        As of `room`.
     advice : str
         What to do where there is no room for one.
 
@@ -168,12 +195,11 @@ def budget(each: int, fixed: int, advice: str) -> int:
     MemoryError
         If there is no room for one.
     """
-    free = free_memory()
-    room = int(_SHARE * free) - fixed
-    if room < each:
-        needed = (fixed + each) / _SHARE
-        raise MemoryError(f"the GPU has {free / 2**30:.1f} GiB free, and {needed / 2**30:.1f} GiB are needed; {advice}")
-    return room // each
+    pieces = room(each, fixed)
+    if pieces == 0:
+        free, needed = free_memory() / 2**30, (fixed + each) / SHARE / 2**30
+        raise MemoryError(f"the GPU has {free:.1f} GiB free, and {needed:.1f} GiB are needed; {advice}")
+    return pieces
 
 
 def versions() -> list[str]:

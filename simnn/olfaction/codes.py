@@ -269,7 +269,8 @@ def _code(odors: NDArray[Any], wiring: Wiring, law: "Rule", codes: "Packed", dev
     if device is not None:
         from simnn.olfaction import cuda
 
-        codes[:] = cuda.encode(odors, wiring.wires, law, device=device)
+        with backends.use(device):
+            codes[:] = cuda.encode(odors, wiring.wires, law)
         return
 
     def run(first: int, last: int, _stop: NDArray[np.int64]) -> None:

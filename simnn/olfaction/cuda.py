@@ -42,8 +42,6 @@ Given odors also travel: 4 MB to the device and 5 MB of codes back, 0.2 ms at 50
 import functools
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,7 +61,6 @@ THREADS = TEAM if gpu.SIMULATED else 256
 
 _RADIX = 256
 _SLICES = 64
-_SHARE = 0.8
 _SCRATCH = 2**30
 _MOST = 2**31 - 1
 _ARRAYS = "given", "order", "mean", "deviation"
@@ -495,31 +492,26 @@ def _blocks(work: int, threads: int, most: int = 65535) -> int:
     return max(1, min(-(-work // threads), most))
 
 
-@contextmanager
-def _device(index: int) -> Iterator[int]:
-    """Use a device; its memory in bytes that is free, or scratch already."""
-    with gpu.use(index):
-        yield gpu.free_memory() + _scratch.bytes(index)
-
-
 class _Scratch(threading.local):
     """Arrays that a thread of the host keeps on each device: to allocate them takes as long as to code with them."""
 
     def __init__(self) -> None:
         self.held: dict[tuple[int, str], Any] = {}
 
-    def array(self, device: int, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Any:
+    def array(self, name: str, shape: tuple[int, ...], kind: type[np.generic]) -> Any:
         """Array of this name, with anything in it."""
-        size = math.prod(shape)
+        size, device = math.prod(shape), gpu.current()
         flat = self.held.get((device, name))
         if flat is None or flat.size < size:
             flat = self.held[device, name] = None
             flat = self.held[device, name] = cuda.device_array(max(size, 1), kind)
         return flat[:size].reshape(shape)
 
-    def bytes(self, device: int) -> int:
-        """What is held of a device."""
-        return sum(array.nbytes for (place, _), array in self.held.items() if place == device and array is not None)
+    def memory(self) -> int:
+        """Bytes of the current device that are free, or held already."""
+        device = gpu.current()
+        held = [array.nbytes for (place, _), array in self.held.items() if place == device and array is not None]
+        return gpu.free_memory() + int(sum(held))
 
 
 _scratch = _Scratch()
@@ -540,7 +532,6 @@ class _Coder:
         rule: Rule,
         glomeruli: int,
         odors: int,
-        device: int,
         memory: int,
         threads: int,
         groups: int | None,
@@ -550,22 +541,22 @@ class _Coder:
         tile = 4 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
         drives = 4 * LANES * cells if rule.winners else 0
         fixed = wires.index.nbytes + wires.weight.nbytes + 8 * cells
-        available = int(_SHARE * memory) - fixed
+        available = int(gpu.SHARE * memory) - fixed
         if tile + drives > available:
             raise MemoryError(
                 f"{LANES} odors need about {(fixed + tile + drives) / 2**30:.2f} GiB of the device, of which "
-                f"{_SHARE * memory / 2**30:.2f} GiB may be used; use fewer cells, or backend='cpu'"
+                f"{gpu.SHARE * memory / 2**30:.2f} GiB may be used; use fewer cells, or backend='cpu'"
             )
         most = min(available, max(_SCRATCH, tile + drives)) // (tile + drives)
         self.groups = min(groups or most, -(-odors // LANES), 65535)
-        self.device, self.threads, self.rule, self.glomeruli, self.cells = device, threads, rule, glomeruli, cells
+        self.threads, self.rule, self.glomeruli, self.cells = threads, rule, glomeruli, cells
         self.wires = tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), *wires[1:])))
-        self.tiles = _scratch.array(device, "tiles", (self.groups, LANES * (glomeruli + 1)), np.float32)
+        self.tiles = _scratch.array("tiles", (self.groups, LANES * (glomeruli + 1)), np.float32)
         if rule.winners:
-            self.drive = _scratch.array(device, "drive", (self.groups, cells, LANES), np.float32)
+            self.drive = _scratch.array("drive", (self.groups, cells, LANES), np.float32)
         else:
             self.level = cuda.to_device(rule.threshold)
-            self.shift = _scratch.array(device, "shift", (self.groups, LANES), np.float32)
+            self.shift = _scratch.array("shift", (self.groups, LANES), np.float32)
 
     def chunks(self, odors: int) -> list[tuple[int, int]]:
         """First odor of each chunk, and the first one after it."""
@@ -574,7 +565,7 @@ class _Coder:
 
     def empty(self, name: str, odors: int) -> Any:
         """Codes on the device."""
-        return _scratch.array(self.device, name, (odors, 2 * words_of(self.cells)), np.uint32)
+        return _scratch.array(name, (odors, 2 * words_of(self.cells)), np.uint32)
 
     def draw(self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int) -> None:
         """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
@@ -623,7 +614,6 @@ def encode(
     wires: Wires,
     rule: Rule,
     *,
-    device: int = 0,
     threads: int = THREADS,
     groups: int | None = None,
     memory: int | None = None,
@@ -636,8 +626,6 @@ def encode(
         Of real numbers, finite.
     wires, rule
         Of the cells, as for the CPU.
-    device : int
-        Which GPU.
     threads : int
         Of a block, a multiple of `TEAM`.
     groups : int, optional
@@ -655,18 +643,17 @@ def encode(
         If the wiring and one tile of odors do not fit into the device.
     """
     out = np.empty((len(odors), words_of(len(wires.count))), np.uint64)
-    with _device(device) as free:
-        coder = _Coder(wires, rule, odors.shape[1], len(odors), device, memory or free, threads, groups)
-        for first, last in coder.chunks(len(odors)):
-            coder.load(np.ascontiguousarray(odors[first:last], np.float32))
-            codes = coder.empty("codes", last - first)
-            coder.code(codes)
-            out[first:last] = _on_host(codes)
+    coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or _scratch.memory(), threads, groups)
+    for first, last in coder.chunks(len(odors)):
+        coder.load(np.ascontiguousarray(odors[first:last], np.float32))
+        codes = coder.empty("codes", last - first)
+        coder.code(codes)
+        out[first:last] = _on_host(codes)
     return out
 
 
 def draw(
-    source: Source, trial: int, key: NDArray[np.uint64], odors: int, *, device: int = 0, threads: int = THREADS
+    source: Source, trial: int, key: NDArray[np.uint64], odors: int, *, threads: int = THREADS
 ) -> NDArray[np.float32]:
     """Draw the odors of a trial, which are those of the CPU up to rounding.
 
@@ -680,7 +667,7 @@ def draw(
         Of Philox.
     odors : int
         P.
-    device, threads
+    threads : int
         As of `encode`.
 
     Returns
@@ -693,13 +680,12 @@ def draw(
         If the device runs out of memory.
     """
     glomeruli, groups = len(source.mean), -(-odors // LANES)
-    with _device(device):
-        tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
-        rows = cuda.device_array((odors, glomeruli), np.float32)
-        grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
-        bound().draw[grid, threads](_on_device(source), len(source.order), trial, *_words(key), 0, tiles)
-        bound().unload[(groups, _blocks(LANES * glomeruli, threads)), threads](tiles, rows)
-        drawn: NDArray[np.float32] = rows.copy_to_host()
+    tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
+    rows = cuda.device_array((odors, glomeruli), np.float32)
+    grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
+    bound().draw[grid, threads](_on_device(source), len(source.order), trial, *_words(key), 0, tiles)
+    bound().unload[(groups, _blocks(LANES * glomeruli, threads)), threads](tiles, rows)
+    drawn: NDArray[np.float32] = rows.copy_to_host()
     return drawn
 
 
@@ -707,7 +693,6 @@ def count(
     circuit: Circuit,
     stop: NDArray[np.int64],
     *,
-    device: int = 0,
     threads: int = THREADS,
     groups: int | None = None,
     memory: int | None = None,
@@ -720,7 +705,7 @@ def count(
         Wiring, rule and odors.
     stop : (1,) int64 array
         Not zero once the result is not wanted any more.
-    device, threads, groups, memory
+    threads, groups, memory
         As of `encode`.
 
     Returns
@@ -735,60 +720,60 @@ def count(
     """
     k, p, cells = bound(), circuit.odors, len(circuit.wires.count)
     parts, glomeruli, pairs = 2 * words_of(cells), len(circuit.source.mean), min(circuit.pairs, p)
-    with _device(device) as free:
-        # Codes, label and active cells of each odor; three sums of each cell, and two of each odor compared; odors.
-        needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
-        left = (memory or free) - int(needed / _SHARE)
-        if left <= 0:
-            raise MemoryError(
-                f"a trial of {p} odors and {cells} cells needs {needed / 2**30:.2f} GiB of the device, of which "
-                f"{_SHARE * (memory or free) / 2**30:.2f} GiB may be used; use fewer odors or cells, or backend='cpu'"
-            )
-        coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, device, left, threads, groups)
-        source = _on_device(circuit.source)
-        given = {name: getattr(source, name) for name in _ARRAYS}
-        partners, copies = circuit.partners._replace(**given), [law._replace(**given) for law in circuit.copies]
-        packed, other = coder.empty("packed", p), coder.empty("codes", min(p, LANES * coder.groups))
-        label = _scratch.array(device, "label", (p,), np.int8)
-        active = _scratch.array(device, "active", (p,), np.int32)
-        zeros = np.zeros(32 * parts, np.int64)
-        weight, total, other_total, copy_total = (cuda.to_device(zeros) for _ in range(4))
-        both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
+    # Codes, label and active cells of each odor; three sums of each cell, and two of each odor compared; odors.
+    needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
+    free = memory or _scratch.memory()
+    left = free - int(needed / gpu.SHARE)
+    if left <= 0:
+        raise MemoryError(
+            f"a trial of {p} odors and {cells} cells needs {needed / 2**30:.2f} GiB of the device, of which "
+            f"{gpu.SHARE * free / 2**30:.2f} GiB may be used; use fewer odors or cells, or backend='cpu'"
+        )
+    coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, left, threads, groups)
+    source = _on_device(circuit.source)
+    given = {name: getattr(source, name) for name in _ARRAYS}
+    partners, copies = circuit.partners._replace(**given), [law._replace(**given) for law in circuit.copies]
+    packed, other = coder.empty("packed", p), coder.empty("codes", min(p, LANES * coder.groups))
+    label = _scratch.array("label", (p,), np.int8)
+    active = _scratch.array("active", (p,), np.int32)
+    zeros = np.zeros(32 * parts, np.int64)
+    weight, total, other_total, copy_total = (cuda.to_device(zeros) for _ in range(4))
+    both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
 
-        def drawn(law: Source, first: int, last: int, out: Any) -> Any:
-            coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last)
-            coder.code(out)
-            return out
+    def drawn(law: Source, first: int, last: int, out: Any) -> Any:
+        coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last)
+        coder.code(out)
+        return out
 
-        def by_cell(size: int) -> tuple[int, int]:
-            return _blocks(32 * parts, threads), min(_SLICES, -(-size // TEAM))
+    def by_cell(size: int) -> tuple[int, int]:
+        return _blocks(32 * parts, threads), min(_SLICES, -(-size // TEAM))
 
-        for first, last in coder.chunks(p):
+    for first, last in coder.chunks(p):
+        if stop[0]:
+            return None
+        size = last - first
+        mine, own_label = drawn(source, first, last, packed[first:last]), label[first:last]
+        grid = _blocks(-(-size // 4), threads, _MOST)
+        k.label[grid, threads](circuit.trial, *_words(circuit.key), first, own_label)
+        k.count[by_cell(size), threads](mine, own_label, True, weight, total)
+        partner = drawn(partners, first, last, other[:size])
+        grid = _blocks(size, threads, _MOST)
+        k.compare[grid, threads](mine, partner, active[first:last], both)
+        k.count[by_cell(size), threads](partner, own_label, False, weight, other_total)
+    offset, bias = circuit.readout(label.copy_to_host(), weight.copy_to_host())
+    for first, last in coder.chunks(p):
+        size, grid = last - first, _blocks(last - first, threads, _MOST)
+        for law in copies:
             if stop[0]:
                 return None
-            size = last - first
-            mine, own_label = drawn(source, first, last, packed[first:last]), label[first:last]
-            grid = _blocks(-(-size // 4), threads, _MOST)
-            k.label[grid, threads](circuit.trial, *_words(circuit.key), first, own_label)
-            k.count[by_cell(size), threads](mine, own_label, True, weight, total)
-            partner = drawn(partners, first, last, other[:size])
-            grid = _blocks(size, threads, _MOST)
-            k.compare[grid, threads](mine, partner, active[first:last], both)
-            k.count[by_cell(size), threads](partner, own_label, False, weight, other_total)
-        offset, bias = circuit.readout(label.copy_to_host(), weight.copy_to_host())
-        for first, last in coder.chunks(p):
-            size, grid = last - first, _blocks(last - first, threads, _MOST)
-            for law in copies:
-                if stop[0]:
-                    return None
-                copy = drawn(law, first, last, other[:size])
-                k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
-                k.count[by_cell(size), threads](copy, label[first:last], False, weight, copy_total)
-                k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
-        own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
-        tiles = -(-pairs // TEAM)
-        k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)
-        numbers = [int(array.copy_to_host()[0]) for array in (both, both_copies, halves, square)]
-        on_host = [array.copy_to_host() for array in (total, other_total, copy_total, active, own, row)]
+            copy = drawn(law, first, last, other[:size])
+            k.compare[grid, threads](packed[first:last], copy, active[first:last], both_copies)
+            k.count[by_cell(size), threads](copy, label[first:last], False, weight, copy_total)
+            k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
+    own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
+    tiles = -(-pairs // TEAM)
+    k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)
+    numbers = [int(array.copy_to_host()[0]) for array in (both, both_copies, halves, square)]
+    on_host = [array.copy_to_host() for array in (total, other_total, copy_total, active, own, row)]
     t, o, c, a, u, v = (array.astype(np.int64, copy=False) for array in on_host)
     return Counts(numbers[0], numbers[1], 0.5 * numbers[2], t, o, c, a, u, v, numbers[3])

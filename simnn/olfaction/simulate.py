@@ -474,7 +474,7 @@ def _trial(
     else:
         from simnn.olfaction import cuda
 
-        counts = cuda.count(circuit, stop, device=device)
+        counts = cuda.count(circuit, stop)
     if counts is None:
         return np.full(_STATISTICS, np.nan)
     return _statistics(counts, _drive_correlation(wiring, circuit), experiment)

@@ -13,7 +13,7 @@ SLICE_BYTES = 2**24
 """Gram matrices of a slice of tasks, unless a single task has more: long against the overhead of its kernel call."""
 
 GPU_SLICE_BYTES = 2**26
-"""The same on a GPU, where a call is a hundred launches and more."""
+"""The same on a GPU, where a call is a hundred launches and more, and tasks run side by side in it."""
 
 # A network, its basis, and its entries in the arrays of parameters.
 _NETWORK_BYTES = 2000

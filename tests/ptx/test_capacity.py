@@ -1,7 +1,5 @@
 """Kernels of capacity compile for GPUs."""
 
-import types
-
 import numpy as np
 import pytest
 
@@ -21,13 +19,7 @@ def example(count, size):
 @pytest.mark.parametrize(
     ("name", "architecture"), [*(("verdicts", architecture) for architecture in ARCHITECTURES), ("margins", (9, 0))]
 )
-def test_a_solver_of_one_block(name, architecture, monkeypatch):
-    pytest.importorskip("numba_cuda")
-    from numba.cuda import dispatcher
-
-    # Routines that are called are compiled for the device at hand, and there is none.
-    device = types.SimpleNamespace(compute_capability=architecture)
-    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
+def test_a_solver_of_one_block(name, architecture):
     law, key, first, batch = example(10, 5)
     out = (np.zeros((1, 5)), np.zeros((1, 1))) if name == "verdicts" else (np.zeros((1, 4)),)
     result = compiled(getattr(cuda.kernels(), name), (law, key, first, *out, batch), architecture)

@@ -91,31 +91,13 @@ def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
 
 
 def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
-    assert cuda.shape(8, 4, 1, 1000, cuda.size_of(8, 4) * 5 // 2) == (32, 2)
-    assert cuda.shape(200, 100, 1, 10**6, 2**40) == (128, cuda.THREADS // 128)
+    assert cuda.shape(4, 1000, 2) == (32, 2)
+    assert cuda.shape(100, 10**6, 10**9) == (128, cuda.THREADS // 128)
     monkeypatch.setattr(gpu, "free_memory", lambda: cuda.size_of(8, 4))
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
     assert list(cuda.verdicts(Law(8, 4), KEY, 0, 3).left) == [0, 1, 2]
     wanted = _verdicts(experiment, data, 3, KEY, 0, GO)
     np.testing.assert_array_equal(_verdicts_on_gpu(experiment, data, 3, KEY, 0, GO), wanted)
-
-
-def test_scratch_shrinks_until_it_fits(monkeypatch):
-    asked = []
-
-    def batch(count, dimension, passive, number):
-        asked.append(number)
-        if number > most:
-            raise RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")
-        return "scratch"
-
-    monkeypatch.setattr(cuda, "batch", batch)
-    most = 2
-    assert cuda._allocated(8, 4, 1, 9) == ("scratch", 2)
-    assert asked == [9, 4, 2]
-    most = 0
-    with pytest.raises(MemoryError, match=r"no room for 8 patterns in 4 dimensions: .*backend 'cpu'"):
-        cuda._allocated(8, 4, 1, 1)
 
 
 def test_no_trials_are_no_work():
@@ -180,7 +162,7 @@ def test_bits_of_margins_do_not_depend_on_the_grid():
 
 def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
     experiment = Experiment(dimension=4, load=1.0)
-    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 0))
+    monkeypatch.setattr(gpu, "room", lambda _: 0)
     assert np.all(np.isnan(cuda.margins(Law(4, 4), KEY, 0, 2)))
     found, wanted = (run(experiment, _Data(), 2, KEY, 0, GO) for run in (_margins_on_gpu, _margins))
     np.testing.assert_array_equal(found, wanted)
