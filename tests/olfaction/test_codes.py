@@ -290,6 +290,7 @@ def test_thresholds_do_not_depend_on_the_sample(monkeypatch, sparsening, kind, c
         monkeypatch.setattr(levels, "_DRIVES", drives)
         found = olfaction.thresholds(odors, wiring, level, sparsening=sparsening)
         codes_found = olfaction.encode(odors, wiring, level, sparsening=sparsening, packed=False)
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, 70))
         np.testing.assert_array_equal(codes_found, bits)
         np.testing.assert_array_equal(codes_found, odors @ wiring.matrix().T > found)
 

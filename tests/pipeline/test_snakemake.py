@@ -65,6 +65,7 @@ def test_a_run_makes_exactly_what_is_missing_changed_or_damaged(tmp_path):
     checkout.snakemake()
     makes_everything(checkout)
     a_second_run_does_nothing(checkout)
+    jobs_on_a_gpu_ask_for_one(checkout)
     a_deleted_value_and_the_way_back_cost_no_simulation(checkout)
     one_changed_value_runs_its_cell_and_what_hangs_on_it(checkout)
     a_cut_file_is_made_again_and_named(checkout)
@@ -85,6 +86,13 @@ def a_second_run_does_nothing(checkout):
     count = len(checkout.runs())
     assert "Nothing to be done" in checkout.snakemake()
     assert len(checkout.runs()) == count == 2
+
+
+def jobs_on_a_gpu_ask_for_one(checkout):
+    assert "gpu=1" not in checkout.snakemake("-n", "--forceall")
+    checkout.configure([0.3, 0.6], backend="cuda:1")
+    assert checkout.snakemake("-n").count("gpu=1") == 2
+    checkout.configure([0.3, 0.6])
 
 
 def a_deleted_value_and_the_way_back_cost_no_simulation(checkout):

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from simnn.pipeline import cells, config, provenance, stages, store
+from tests.pipeline import coin
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -200,6 +201,19 @@ def test_a_gathered_dataset_took_as_long_as_its_cells(block, tmp_path):
     gathered = run(block, tmp_path)
     seconds = [store.read(path).attrs["wall_time_seconds"] for path in (tmp_path / "cells").iterdir()]
     assert gathered.attrs["wall_time_seconds"] == pytest.approx(sum(seconds), abs=1e-3)
+
+
+def test_a_dataset_says_where_its_cells_were_computed(block, tmp_path, monkeypatch):
+    assert run(block, tmp_path).attrs["backend"] == "cpu"
+    simulate, devices = coin.simulate, iter(["card", "other card"])
+
+    def on_gpu(**parameters):
+        return simulate(**parameters).assign_attrs(backend="cuda", device=next(devices))
+
+    monkeypatch.setattr(coin, "simulate", on_gpu)
+    gathered = run(block, tmp_path)
+    assert gathered.attrs["backend"] == "cuda"
+    assert gathered.attrs["device"] == "card, other card"
 
 
 def test_an_axis_of_truth_values_is_gathered_whole(tmp_path):
