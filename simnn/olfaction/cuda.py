@@ -127,12 +127,14 @@ def bind(target: Target) -> Kernels:
         ``overlap_sums(codes, own, total, square)``: overlaps with itself and, added, with all odors, for each odor;
         adds to the sum of squares over all pairs; both axes are tiles of 32 odors.
     """
-    random = philox.bind(target)
-    philox4x32, normal_pair = random.philox4x32, random.normal_pair
-    word, to_bits = target.word, target.to_bits
-    zero, one, none, bit = np.float32(0.0), np.float32(1.0), np.uint32(0), np.uint32(1)
+    return Kernels(*_bind_odors(target), *_bind_codes(target), *_bind_sums(target))
 
-    # --- odors ------------------------------------------------------------------------------------------------------
+
+def _bind_odors(target: Target) -> tuple[Any, ...]:
+    """Tiles of odors, drawn or given."""
+    random, word = philox.bind(target), target.word
+    philox4x32, normal_pair = random.philox4x32, random.normal_pair
+    zero, one = np.float32(0.0), np.float32(1.0)
 
     @target.device
     def mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1):
@@ -221,7 +223,13 @@ def bind(target: Target) -> Kernels:
                 total *= mean
             out[t] = total
 
-    # --- codes ------------------------------------------------------------------------------------------------------
+    return draw, load, unload, balance
+
+
+def _bind_codes(target: Target) -> tuple[Any, ...]:
+    """Codes by thresholds and by competition."""
+    to_bits = target.to_bits
+    zero, none, bit = np.float32(0.0), np.uint32(0), np.uint32(1)
 
     # Unsigned numbers of what is read: signed ones could count from the end, which costs a comparison each.
 
@@ -363,7 +371,13 @@ def bind(target: Target) -> Kernels:
                     packed |= bit << np.uint32(i % 32) if key > weakest or (key == weakest and i <= last) else none
                 codes[p, part] = packed
 
-    # --- sums over codes --------------------------------------------------------------------------------------------
+    return threshold, expand, compete
+
+
+def _bind_sums(target: Target) -> tuple[Any, ...]:
+    """Labels, and sums over codes."""
+    philox4x32, word = philox.bind(target).philox4x32, target.word
+    none, bit = np.uint32(0), np.uint32(1)
 
     @target.kernel
     def label(trial, key0, key1, first, label):
@@ -480,9 +494,7 @@ def bind(target: Target) -> Kernels:
             if me == 0:
                 cuda.atomic.add(square, 0, partial[0] if first == second else 2 * partial[0])
 
-    return Kernels(
-        draw, load, unload, balance, threshold, expand, compete, label, count, compare, wrong, overlap_sums
-    )  # fmt: skip
+    return label, count, compare, wrong, overlap_sums
 
 
 # --- host -------------------------------------------------------------------------------------------------------

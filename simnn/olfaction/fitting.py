@@ -229,12 +229,11 @@ def bind(target: Target) -> Kernels:
         all codes; the number of both. What does not fit is only counted.
         ``settle(value, place, level, codes)``: add to codes those with values above a level.
     """
-    routines = kernels.bind(target)
-    drives, common, popcount = routines.drives, routines.common, routines.popcount
-    kth_largest = selection.bind(target).kth_largest
-    zero, half, one, two, infinity = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0, np.inf))
-    none, no_bits = np.uint32(0), np.uint64(0)
-    bit32, bit64, half_word = np.uint32(1), np.uint64(1), np.uint64(32)
+    common = kernels.bind(target).common
+    tile_drives, count_above, levels = _bind_levels(target)
+    mark, find, record = _bind_pass(target)
+    finish, finish_all, give = _bind_selection(target, tile_drives, count_above)
+    infinity = np.float32(np.inf)
 
     @target.kernel
     def arrange(odors, order, first, last, tiles):
@@ -245,7 +244,95 @@ def bind(target: Target) -> Kernels:
                 for n in range(odor.shape[0]):
                     x[n, t] = np.float32(odor[n])
 
-    # --- levels -----------------------------------------------------------------------------------------------------
+    @target.kernel
+    def bracket(h, goal):
+        return levels(h, 0, goal)
+
+    @target.kernel
+    def fit(tiles, order, wires, mean, goal, first, last, room, threshold, codes):
+        cells, odors, seen = threshold.shape[0], order.shape[0], room.sample.shape[0]
+        for word in range(first, last, WORDS):
+            begin, beyond = 64 * word, min(word + WORDS, last)
+            parts, end = 2 * (beyond - word), min(64 * beyond, cells)
+            for c in range(room.high.shape[0]):
+                room.high[c], room.low[c], room.above[c], room.count[c] = infinity, infinity, 0, 0
+            for part in range(parts):
+                start = begin + PART * part
+                stop = min(start + PART, end)
+                for tile in range(seen):
+                    x, lanes = tiles[tile], min(LANES, odors - LANES * tile)
+                    common(mean, x, room.shift)
+                    tile_drives(wires, mean, start, stop, x, lanes, room.shift, room.sample[tile])
+                for i in range(stop - start):
+                    c = PART * part + i
+                    room.high[c], room.low[c] = levels(room.sample, i, goal)
+                for tile in range(seen):
+                    record(part, room.sample[tile], LANES * tile, min(LANES, odors - LANES * tile), room)
+            for tile in range(seen, tiles.shape[0]):
+                x, odor = tiles[tile], LANES * tile
+                lanes = min(LANES, odors - odor)
+                common(mean, x, room.shift)
+                for part in range(parts):
+                    start = begin + PART * part
+                    tile_drives(wires, mean, start, min(start + PART, end), x, lanes, room.shift, room.drive)
+                    record(part, room.drive, odor, lanes, room)
+            for i in range(begin, end):
+                c = i - begin
+                level, found = finish(c, goal.chosen, room)
+                threshold[i] = level if found else finish_all(tiles, wires, mean, i, c, goal.chosen, room)
+            if codes.shape[0] > 0:
+                give(order, room.bits, word, beyond, codes)
+
+    @target.kernel
+    def sample(tiles, wires, mean, odors, shift, out):
+        for tile in range(out.shape[0]):
+            common(mean, tiles[tile], shift)
+            lanes = min(LANES, odors - LANES * tile)
+            tile_drives(wires, mean, 0, out.shape[1], tiles[tile], lanes, shift, out[tile])
+
+    @target.kernel
+    def scan(tiles, order, wires, mean, high, low, first, last, room, value, place, codes):
+        cells, odors = wires.count.shape[0], order.shape[0]
+        row = (cells + 63) // 64 * 64
+        begin, end, above, size = 64 * first, min(64 * last, cells), 0, 0
+        for c in range(room.high.shape[0]):
+            inside = begin + c < end
+            room.high[c], room.low[c], room.above[c] = high if inside else infinity, low if inside else infinity, 0
+        for tile in range(tiles.shape[0]):
+            x, odor = tiles[tile], LANES * tile
+            lanes = min(LANES, odors - odor)
+            common(mean, x, room.shift)
+            for part in range(2 * (last - first)):
+                start, c = begin + PART * part, PART * part
+                tile_drives(wires, mean, start, min(start + PART, end), x, lanes, room.shift, room.drive)
+                sure = room.bits[part, odor : odor + LANES]
+                mark(room.drive, room.high[c:], room.low[c:], sure, room.maybe, room.above[c:])
+                found = find(sure, room.maybe, lanes, room.spot)
+                for n in range(found):
+                    i, t = np.int64(room.spot[n] % PART), np.int64(room.spot[n] // PART)
+                    j = min(size, value.shape[0] - 1)
+                    value[j], place[j] = room.drive[i, t], row * order[odor + t] + start + i
+                    size += 1
+        for c in range(end - begin):
+            above += room.above[c]
+        if codes.shape[0] > 0:
+            give(order, room.bits, first, last, codes)
+        return above, size
+
+    @target.kernel
+    def settle(value, place, level, codes):
+        words = codes.reshape(codes.size)
+        for j in range(value.shape[0]):
+            bit = np.uint64(place[j]) & np.uint64(63)
+            words[np.uint64(place[j]) >> np.uint64(6)] |= np.uint64(value[j] > level) << bit
+
+    return Kernels(arrange, fit, sample, bracket, scan, settle)
+
+
+def _bind_levels(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Drives of a part of the cells, and the two levels that a sample of drives tells."""
+    drives = kernels.bind(target).drives
+    zero, half, one, two, infinity = (np.float32(number) for number in (0.0, 0.5, 1.0, 2.0, np.inf))
 
     @target.routine
     def tile_drives(wires, mean, begin, end, x, lanes, shift, h):
@@ -316,11 +403,13 @@ def bind(target: Target) -> Kernels:
             low = level_near(h, i, goal.values, goal.low, goal.tolerance, start, step, False)
         return high, low
 
-    @target.kernel
-    def bracket(h, goal):
-        return levels(h, 0, goal)
+    return tile_drives, count_above, levels
 
-    # --- one pass ---------------------------------------------------------------------------------------------------
+
+def _bind_pass(target: Target) -> tuple[Callable[..., Any], ...]:
+    """What is coded, and what is kept, of the drives to a tile."""
+    popcount = kernels.bind(target).popcount
+    none, no_bits, bit64 = np.uint32(0), np.uint64(0), np.uint64(1)
 
     @target.routine
     def mark(h, high, low, sure, maybe, above):
@@ -393,7 +482,16 @@ def bind(target: Target) -> Kernels:
         found = find(sure, maybe, lanes, room.spot)
         keep(room.spot, found, odor, h, room.count[c:], room.value[c:], room.place[c:])
 
-    # --- selection --------------------------------------------------------------------------------------------------
+    return mark, find, record
+
+
+def _bind_selection(
+    target: Target, tile_drives: Callable[..., Any], count_above: Callable[..., Any]
+) -> tuple[Callable[..., Any], ...]:
+    """Thresholds among the drives that were kept, or among all."""
+    common, kth_largest = kernels.bind(target).common, selection.bind(target).kth_largest
+    zero, half, two, infinity = (np.float32(number) for number in (0.0, 0.5, 2.0, np.inf))
+    none, bit32, half_word = np.uint32(0), np.uint32(1), np.uint64(32)
 
     @target.routine
     def split(values, k, scratch):
@@ -480,84 +578,4 @@ def bind(target: Target) -> Kernels:
                 part = 2 * (word - first)
                 code[word] = np.uint64(bits[part, p]) | (np.uint64(bits[part + 1, p]) << half_word)
 
-    # --- kernels ----------------------------------------------------------------------------------------------------
-
-    @target.kernel
-    def fit(tiles, order, wires, mean, goal, first, last, room, threshold, codes):
-        cells, odors, seen = threshold.shape[0], order.shape[0], room.sample.shape[0]
-        for word in range(first, last, WORDS):
-            begin, beyond = 64 * word, min(word + WORDS, last)
-            parts, end = 2 * (beyond - word), min(64 * beyond, cells)
-            for c in range(room.high.shape[0]):
-                room.high[c], room.low[c], room.above[c], room.count[c] = infinity, infinity, 0, 0
-            for part in range(parts):
-                start = begin + PART * part
-                stop = min(start + PART, end)
-                for tile in range(seen):
-                    x, lanes = tiles[tile], min(LANES, odors - LANES * tile)
-                    common(mean, x, room.shift)
-                    tile_drives(wires, mean, start, stop, x, lanes, room.shift, room.sample[tile])
-                for i in range(stop - start):
-                    c = PART * part + i
-                    room.high[c], room.low[c] = levels(room.sample, i, goal)
-                for tile in range(seen):
-                    record(part, room.sample[tile], LANES * tile, min(LANES, odors - LANES * tile), room)
-            for tile in range(seen, tiles.shape[0]):
-                x, odor = tiles[tile], LANES * tile
-                lanes = min(LANES, odors - odor)
-                common(mean, x, room.shift)
-                for part in range(parts):
-                    start = begin + PART * part
-                    tile_drives(wires, mean, start, min(start + PART, end), x, lanes, room.shift, room.drive)
-                    record(part, room.drive, odor, lanes, room)
-            for i in range(begin, end):
-                c = i - begin
-                level, found = finish(c, goal.chosen, room)
-                threshold[i] = level if found else finish_all(tiles, wires, mean, i, c, goal.chosen, room)
-            if codes.shape[0] > 0:
-                give(order, room.bits, word, beyond, codes)
-
-    @target.kernel
-    def sample(tiles, wires, mean, odors, shift, out):
-        for tile in range(out.shape[0]):
-            common(mean, tiles[tile], shift)
-            lanes = min(LANES, odors - LANES * tile)
-            tile_drives(wires, mean, 0, out.shape[1], tiles[tile], lanes, shift, out[tile])
-
-    @target.kernel
-    def scan(tiles, order, wires, mean, high, low, first, last, room, value, place, codes):
-        cells, odors = wires.count.shape[0], order.shape[0]
-        row = (cells + 63) // 64 * 64
-        begin, end, above, size = 64 * first, min(64 * last, cells), 0, 0
-        for c in range(room.high.shape[0]):
-            inside = begin + c < end
-            room.high[c], room.low[c], room.above[c] = high if inside else infinity, low if inside else infinity, 0
-        for tile in range(tiles.shape[0]):
-            x, odor = tiles[tile], LANES * tile
-            lanes = min(LANES, odors - odor)
-            common(mean, x, room.shift)
-            for part in range(2 * (last - first)):
-                start, c = begin + PART * part, PART * part
-                tile_drives(wires, mean, start, min(start + PART, end), x, lanes, room.shift, room.drive)
-                sure = room.bits[part, odor : odor + LANES]
-                mark(room.drive, room.high[c:], room.low[c:], sure, room.maybe, room.above[c:])
-                found = find(sure, room.maybe, lanes, room.spot)
-                for n in range(found):
-                    i, t = np.int64(room.spot[n] % PART), np.int64(room.spot[n] // PART)
-                    j = min(size, value.shape[0] - 1)
-                    value[j], place[j] = room.drive[i, t], row * order[odor + t] + start + i
-                    size += 1
-        for c in range(end - begin):
-            above += room.above[c]
-        if codes.shape[0] > 0:
-            give(order, room.bits, first, last, codes)
-        return above, size
-
-    @target.kernel
-    def settle(value, place, level, codes):
-        words = codes.reshape(codes.size)
-        for j in range(value.shape[0]):
-            bit = np.uint64(place[j]) & np.uint64(63)
-            words[np.uint64(place[j]) >> np.uint64(6)] |= np.uint64(value[j] > level) << bit
-
-    return Kernels(arrange, fit, sample, bracket, scan, settle)
+    return finish, finish_all, give
