@@ -55,12 +55,11 @@ def collect(
     dict of str to array
         (points, trials) if trials are kept, else means over those that are not NaN and ``<name>_stderr``, (points,).
     """
-    from simnn.device import moments
-    from simnn.device.targets import cpu
+    from simnn.device.moments import Moments
     from simnn.progress import track
     from simnn.running import in_slices, one_by_one
 
-    trials, shape = run.trials, (points, len(columns))
+    trials = run.trials
 
     def slice_of(first: int, last: int, stop: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
         task = np.arange(first, last)
@@ -73,24 +72,18 @@ def collect(
         return point, trial, np.concatenate(parts)
 
     kept = np.empty((points, trials, len(columns))) if run.keep_trials else None
-    count, mean, deviation = np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape)
-    add = moments.bind(cpu(np.float64))
+    moments = Moments(points, len(columns))
     slices = (in_slices if device is None else one_by_one)(points * trials, _SLICE_TASKS, slice_of)
     with track(points * trials, unit, progress) as advance:
         for point, trial, rows in slices:
             if kept is not None:
                 kept[point, trial] = rows
             else:
-                # What is infinite in one trial has an infinite mean, with a standard error of NaN.
-                with np.errstate(invalid="ignore"):
-                    add(point, rows, count, mean, deviation)
+                moments.add(point, rows)
             advance(len(point))
     if kept is not None:
         return {name: kept[:, :, k] for k, name in enumerate(columns)}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stderr = np.sqrt(deviation / ((count - 1.0) * count))
-    stderr[count < 2] = np.nan
-    mean[count == 0] = np.nan
+    mean, stderr = moments.averages()
     return {
         f"{name}{suffix}": values[:, k]
         for k, name in enumerate(columns)

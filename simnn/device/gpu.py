@@ -319,7 +319,7 @@ def target(real: type[np.floating[Any]]) -> Target:
     def kernel(function: Callable[..., Any]) -> Any:
         return cuda.jit(function)
 
-    names = Operations(math.sqrt, math.floor, math.copysign, math.log2, math.isnan)
+    names = Operations(math.sqrt, math.floor, math.copysign, math.log, math.log2, math.ldexp, math.isnan)
     return Target(
         f"cuda-{real.__name__}",
         real,

@@ -101,7 +101,9 @@ class Operations(NamedTuple):
     sqrt: Callable[..., Any]
     floor: Callable[..., Any]
     copysign: Callable[..., Any]
+    log: Callable[..., Any]
     log2: Callable[..., Any]
+    ldexp: Callable[..., Any]
     isnan: Callable[..., Any]
 
 
@@ -123,7 +125,7 @@ class Block(NamedTuple):
     sync: Callable[..., Any]
 
 
-NUMPY = Operations(np.sqrt, np.floor, np.copysign, np.log2, np.isnan)
+NUMPY = Operations(np.sqrt, np.floor, np.copysign, np.log, np.log2, np.ldexp, np.isnan)
 """Functions of all targets but CUDA, whose compilers know only those of ``math``."""
 
 

@@ -141,8 +141,9 @@ def bind(target: Target) -> Callable[..., Any]:
     Returns
     -------
     callable
-        ``sample(networks, key, cell, trial, results, ring, scratch, matrices)``: the kernel. Task i is trial
-        ``trial[i]`` of network ``cell[i]``, and row i of the results; the last three are the `workspace`.
+        ``sample(networks, key, cell, trial, grams, ring, scratch, matrices)``: the kernel. Task i is trial
+        ``trial[i]`` of network ``cell[i]``, and row i of the Gram matrices (`simnn.propagation.observables.Grams`); the
+        last three are the `workspace`.
     """
     pairs, _ = normals.bind(target)
     t = tiles.bind(target)
@@ -210,51 +211,51 @@ def bind(target: Target) -> Callable[..., Any]:
             add_gram(ring.x, first_x, scratch.u, 0, False, scratch.lanes, xd)
 
     @target.routine
-    def ascend(c, trial, key, row, networks, results, ring, scratch, matrices, number):
+    def ascend(c, trial, key, row, networks, grams, ring, scratch, matrices, number):
         """Forward sweep of one network; returns the number of the next tile."""
-        start(c, row, networks, results, matrices)
+        start(c, row, networks, grams, matrices)
         for layer in range(networks.depth[c]):
             width = networks.widths[c, layer]
-            before(c, row, layer, networks, results, matrices)
+            before(c, row, layer, networks, grams, matrices)
             factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-            line = line_of(c, row, layer, networks, results, matrices)
+            line = line_of(c, row, layer, networks, grams, matrices)
             draw = Draw(trial, layer + 1, key, networks.order, matrices.parent[layer], matrices.parent[layer + 1])
             changed = True
             while changed:
-                results.silent[row, layer] = forward(
+                grams.silent[row, layer] = forward(
                     number, width, draw, factor, line, ring, scratch, matrices.xx, matrices.gram, matrices.cross[layer]
                 )
-                changed = after(c, row, layer, networks, results, matrices)
-            finish(c, row, layer, networks, results, matrices)
+                changed = after(c, row, layer, networks, grams, matrices)
+            finish(c, row, layer, networks, grams, matrices)
             ring.first[layer] = number
             number += (width - 1) // TILE + 1
         return number
 
     @target.routine
-    def descend(c, trial, key, row, networks, results, ring, scratch, matrices):
+    def descend(c, trial, key, row, networks, grams, ring, scratch, matrices):
         """Backward sweep of one network."""
         top, rank = networks.depth[c] - 1, 0
         turn(matrices)
         for layer in range(top, -1, -1):
             factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
             root = Factor(matrices.root, matrices.root_pivot, rank)
-            line = line_of(c, row, layer, networks, results, matrices)
+            line = line_of(c, row, layer, networks, grams, matrices)
             draw = Draw(trial, layer + 1, key, networks.order, matrices.parent[layer], matrices.parent[layer + 1])
             backward(
                 ring.first[layer], networks.widths[c, layer], draw, factor, line, ring, scratch, layer == top,
-                matrices.feedback, root, results.gradient[row, layer], matrices.xd,
+                matrices.feedback, root, grams.gradient[row, layer], matrices.xd,
             )  # fmt: skip
-            rank = below(c, row, layer, trial, key, networks, results, matrices)
+            rank = below(c, row, layer, trial, key, networks, grams, matrices)
 
     @target.kernel
-    def sample(networks, key, cell, trial, results, ring, scratch, matrices):
+    def sample(networks, key, cell, trial, grams, ring, scratch, matrices):
         number, slots = 0, ring.tag.shape[0]
         for row in range(cell.shape[0]):
             if scratch.stop[0] != 0:
                 break
             # Each network starts at the first slot: a small one stays in the cache.
             number = (number + slots - 1) // slots * slots
-            number = ascend(cell[row], trial[row], key, row, networks, results, ring, scratch, matrices, number)
-            descend(cell[row], trial[row], key, row, networks, results, ring, scratch, matrices)
+            number = ascend(cell[row], trial[row], key, row, networks, grams, ring, scratch, matrices, number)
+            descend(cell[row], trial[row], key, row, networks, grams, ring, scratch, matrices)
 
     return sample

@@ -19,17 +19,19 @@ ones, some 60 bytes to and from shared memory, less than 0.1 to device memory. A
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.device import gpu, philox
+from simnn.device import gpu, moments, philox
 from simnn.device.gpu import cuda
 from simnn.device.normals import TILE
 from simnn.device.targets import Target
-from simnn.propagation import kernels, layers, tiles, units
-from simnn.propagation.layers import Matrices, Networks, Results
+from simnn.propagation import kernels, layers, observables, tiles, units
+from simnn.propagation.layers import Matrices, Networks
+from simnn.propagation.observables import Grams
 from simnn.propagation.tiles import LANES
 from simnn.propagation.units import Draw, Factor, Line
 
@@ -42,6 +44,7 @@ BLOCKS = 4096
 SHARED_BYTES = 40960
 """Of the 48 KiB of shared memory that a block may always have, those for rows of units."""
 
+_AHEAD = 8  # rows of statistics that are read at a time
 _BATCH = 16  # sums of a tile that are added up side by side
 _PARTS = 8  # chains of tiles
 
@@ -178,12 +181,12 @@ def bind(target: Target, code: int, inputs: int, outputs: int, in_shared: bool) 
     Returns
     -------
     Kernels
-        ``begin(networks, cell, results, matrices, wanted)``;
+        ``begin(networks, cell, grams, matrices, wanted)``;
         ``rise(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial)``: sums over each tile,
         (rows, tiles, sums);
-        ``settle(layer, networks, cell, results, matrices, wanted, place, partial)``;
+        ``settle(layer, networks, cell, grams, matrices, wanted, place, partial)``;
         ``fall(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial)`` and
-        ``sink(layer, networks, key, cell, trial, results, matrices, wanted, place, partial)``. Grids of ``rise`` and
+        ``sink(layer, networks, key, cell, trial, grams, matrices, wanted, place, partial)``. Grids of ``rise`` and
         ``fall`` are of any size, the others have a block for each row; blocks have any number of threads.
     """
     routines = _bind_tiles(target, code, inputs, outputs)
@@ -403,26 +406,26 @@ def _bind_layers(target: Target, inputs: int, outputs: int) -> tuple[Callable[..
         )  # fmt: skip
 
     @target.routine
-    def want(c, row, layer, networks, results, matrices, wanted):
+    def want(c, row, layer, networks, grams, matrices, wanted):
         """What units of a layer need to know, in their precision."""
-        line = line_of(c, row, layer, networks, results, matrices)
+        line = line_of(c, row, layer, networks, grams, matrices)
         wanted.code[row], wanted.slope[row, 0], wanted.slope[row, 1] = line.code, line.up, line.down
         for i in range(inputs):
             for k in range(inputs):
                 wanted.factor[row, i, k] = real(line.scale * matrices.factor[layer, i, k])
 
     @target.kernel
-    def begin(networks, cell, results, all_matrices, wanted):
+    def begin(networks, cell, grams, all_matrices, wanted):
         row = cuda.blockIdx.x
         if lane() == 0:
             c, matrices = cell[row], of_row(all_matrices, row)
-            start(c, row, networks, results, matrices)
-            before(c, row, 0, networks, results, matrices)
-            want(c, row, 0, networks, results, matrices, wanted)
+            start(c, row, networks, grams, matrices)
+            before(c, row, 0, networks, grams, matrices)
+            want(c, row, 0, networks, grams, matrices, wanted)
             wanted.layer[row], wanted.again[row] = 0, 0
 
     @target.kernel
-    def settle(layer, networks, cell, results, all_matrices, wanted, place, partial):
+    def settle(layer, networks, cell, grams, all_matrices, wanted, place, partial):
         work = cuda.shared.array((_PARTS, _PARTS), np.float64)
         row = cuda.blockIdx.x
         c, matrices, active = cell[row], of_row(all_matrices, row), wanted.layer[row] == layer
@@ -441,22 +444,22 @@ def _bind_layers(target: Target, inputs: int, outputs: int) -> tuple[Callable[..
                 elif matrix == 2:
                     matrices.cross[layer, i, j] = value
                 else:
-                    results.silent[row, layer] = value / width
+                    grams.silent[row, layer] = value / width
             sync()
         if active and lane() == 0:
-            changed = after(c, row, layer, networks, results, matrices)
+            changed = after(c, row, layer, networks, grams, matrices)
             if changed and wanted.again[row] == 0:
                 wanted.again[row] = 1
             else:
-                finish(c, row, layer, networks, results, matrices)
+                finish(c, row, layer, networks, grams, matrices)
                 wanted.again[row], wanted.layer[row] = 0, -1
                 if layer + 1 < networks.depth[c]:
-                    before(c, row, layer + 1, networks, results, matrices)
-                    want(c, row, layer + 1, networks, results, matrices, wanted)
+                    before(c, row, layer + 1, networks, grams, matrices)
+                    want(c, row, layer + 1, networks, grams, matrices, wanted)
                     wanted.layer[row] = layer + 1
 
     @target.kernel
-    def sink(layer, networks, key, cell, trial, results, all_matrices, wanted, place, partial):
+    def sink(layer, networks, key, cell, trial, grams, all_matrices, wanted, place, partial):
         work = cuda.shared.array((_PARTS, _PARTS), np.float64)
         row = cuda.blockIdx.x
         c, matrices = cell[row], of_row(all_matrices, row)
@@ -466,17 +469,17 @@ def _bind_layers(target: Target, inputs: int, outputs: int) -> tuple[Callable[..
             for e in range(lane(), min(_PARTS, place.shape[0] - first), lanes()):
                 matrix, i, j = place[first + e, 0], place[first + e, 1], place[first + e, 2]
                 if matrix == 0:
-                    results.gradient[row, layer, i, j] = work[e, 0]
+                    grams.gradient[row, layer, i, j] = work[e, 0]
                 else:
                     matrices.xd[i, j] = work[e, 0]
             sync()
         if active and lane() == 0:
             if layer == networks.depth[c] - 1:
                 turn(matrices)
-            rank = below(c, row, layer, trial[row], key, networks, results, matrices)
+            rank = below(c, row, layer, trial[row], key, networks, grams, matrices)
             if layer > 0:
                 wanted.rank[row] = rank
-                want(c, row, layer - 1, networks, results, matrices, wanted)
+                want(c, row, layer - 1, networks, grams, matrices, wanted)
                 for m in range(columns):
                     for i in range(inputs):
                         wanted.feedback[row, m, i] = real(matrices.feedback[m, i])
@@ -484,6 +487,96 @@ def _bind_layers(target: Target, inputs: int, outputs: int) -> tuple[Callable[..
                         wanted.root[row, m, k] = real(matrices.root[m, k])
 
     return begin, settle, sink
+
+
+class Statistics(NamedTuple):
+    """Kernels that end a batch (see `bind_statistics`)."""
+
+    observe: Any
+    accumulate: Any
+
+
+@functools.cache
+def bind_statistics(target: Target) -> Statistics:
+    """Bind what becomes of the Gram matrices of networks.
+
+    Parameters
+    ----------
+    target : Target
+        That of the GPU, in double precision.
+
+    Returns
+    -------
+    Statistics
+        ``observe(networks, cell, grams, place, rows)``: statistics of each network, in row ``place[i]``; a block for
+        each. ``accumulate(cell, rows, count, mean, deviation)``: moments of `simnn.device.moments`, of which each
+        thread has one column.
+    """
+    observables_of, step = observables.bind(target).routine, moments.bind_step(target)
+
+    @target.kernel
+    def observe(networks, cell, grams, place, rows):
+        row = cuda.blockIdx.x
+        c = cell[row]
+        observables_of(
+            row, networks.sigma_w[c], networks.sigma_b[c], networks.widths[c], networks.depth[c], grams,
+            rows[place[row]],
+        )  # fmt: skip
+
+    @target.kernel
+    def accumulate(cell, rows, count, mean, deviation):
+        ahead = cuda.local.array(_AHEAD, np.float64)
+        j = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
+        if j < rows.shape[1]:
+            c = cell[0]
+            n, m, s = count[c, j], mean[c, j], deviation[c, j]
+            for first in range(0, rows.shape[0], _AHEAD):
+                # What is read does not wait for what is computed.
+                for i in range(_AHEAD):
+                    ahead[i] = rows[min(first + i, rows.shape[0] - 1), j]
+                for i in range(_AHEAD):
+                    row = first + i
+                    if row < rows.shape[0]:
+                        if cell[row] != c:
+                            count[c, j], mean[c, j], deviation[c, j] = n, m, s
+                            c = cell[row]
+                            n, m, s = count[c, j], mean[c, j], deviation[c, j]
+                        n, m, s = step(ahead[i], n, m, s)
+            count[c, j], mean[c, j], deviation[c, j] = n, m, s
+
+    return Statistics(observe, accumulate)
+
+
+class Moments(moments.Moments):
+    """Moments that stay on the current device until they are asked for.
+
+    Parameters
+    ----------
+    cells, columns : int
+        Of the sweep, and statistics of each.
+    """
+
+    def __init__(self, cells: int, columns: int) -> None:
+        super().__init__(cells, columns)
+        self.columns = columns
+        self.on_device = tuple(map(cuda.to_device, (self.count, self.mean, self.deviation)))
+
+    def add(self, cell: Any, rows: Any) -> None:
+        """Add trials, of which there is at least one: `cell` on the host, `rows` on the device."""
+        accumulate = bind_statistics(gpu.target(np.float64)).accumulate
+        accumulate[-(-self.columns // THREADS), THREADS](cuda.to_device(cell), rows, *self.on_device)
+
+    def averages(self) -> Any:
+        """Means and standard errors, on the host."""
+        self.count, self.mean, self.deviation = (array.copy_to_host() for array in self.on_device)
+        return super().averages()
+
+
+class _Joined(NamedTuple):
+    """Sums over each tile (networks, tiles, sums), and the statistics of each network (networks, columns)."""
+
+    partial: Any
+    rows: Any
 
 
 class Sampler:
@@ -501,95 +594,103 @@ class Sampler:
         Words of the seed.
     threads : int
         Threads of a block.
+    reserved : int
+        Bytes of the device that others will need.
+
+    Attributes
+    ----------
+    most : int
+        Networks that the free memory of the device has room for at a time.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for one.
     """
 
-    def __init__(self, real: type, networks: Networks, outputs: int, key: Any, threads: int = THREADS) -> None:
+    def __init__(
+        self, real: type, networks: Networks, outputs: int, key: Any, threads: int = THREADS, reserved: int = 0
+    ) -> None:
         self.target, self.host, self.outputs, self.threads = gpu.target(real), networks, outputs, threads
         self.inputs, self.itemsize = len(networks.order), np.dtype(real).itemsize
         self.rows = rows_of(self.inputs, outputs)
         self.in_shared = self.rows.total * TILE * self.itemsize <= SHARED_BYTES
+        self.arrays: list[Any] = []
+        self.capacity = 0
+        self.most = self._room(reserved)
         self.networks = Networks(*(cuda.to_device(np.ascontiguousarray(array)) for array in networks))
         self.key = cuda.to_device(key)
         self.pairs_up, self.place_up, self.pairs_down, self.place_down = map(cuda.to_device, _pairs(self.rows))
 
-    def shapes(self, count: int) -> dict[str, tuple[tuple[int, ...], type]]:
-        """Shapes and types of what that many networks keep on the device, besides their results.
-
-        Parameters
-        ----------
-        count : int
-            Networks of a batch.
-
-        Returns
-        -------
-        dict of str to (shape, dtype)
-        """
+    def _shapes(self, count: int) -> dict[Any, dict[str, tuple[tuple[int, ...], type]]]:
+        """Shapes and types of what that many networks keep on the device."""
         real, k, m = self.target.real, self.inputs, self.inputs * self.outputs
         width, depth = int(self.host.widths.max()), self.host.widths.shape[1]
-        sums = max(len(self.place_up), len(self.place_down))
-        return layers.matrices((count,), k, self.outputs, depth) | {
-            "layer": ((count,), np.int64), "again": ((count,), np.int64), "code": ((count,), np.int64),
-            "slope": ((count, 2), real), "wanted_factor": ((count, k, k), real),
-            "wanted_feedback": ((count, m, k), real), "wanted_root": ((count, m, m), real),
-            "wanted_rank": ((count,), np.int64), "partial": ((count, (width - 1) // TILE + 1, sums), real),
+        sums = max(len(pairs) for pairs in _pairs(self.rows))
+        columns = observables.columns(depth, k, self.outputs)
+        return {
+            Grams: observables.grams(count, depth, k, self.outputs),
+            Matrices: layers.matrices((count,), k, self.outputs, depth),
+            Wanted: {
+                "layer": ((count,), np.int64), "again": ((count,), np.int64), "code": ((count,), np.int64),
+                "slope": ((count, 2), real), "factor": ((count, k, k), real), "feedback": ((count, m, k), real),
+                "root": ((count, m, m), real), "rank": ((count,), np.int64),
+            },
+            _Joined: {
+                "partial": ((count, (width - 1) // TILE + 1, sums), real), "rows": ((count, columns), np.float64)
+            },
         }  # fmt: skip
 
-    def batch(self, result_bytes: int) -> int:
-        """Networks whose matrices and results fit into the memory that the device has free.
-
-        Parameters
-        ----------
-        result_bytes : int
-            Of the results of one network.
-
-        Returns
-        -------
-        int
-            At least 1.
-
-        Raises
-        ------
-        MemoryError
-            If there is no room for one.
-        """
-        one = sum(int(np.prod(shape)) * np.dtype(kind).itemsize for shape, kind in self.shapes(1).values())
+    def _room(self, reserved: int) -> int:
+        arrays = (shape_and_type for group in self._shapes(1).values() for shape_and_type in group.values())
+        one = sum(math.prod(shape) * np.dtype(kind).itemsize for shape, kind in arrays)
         space = 0 if self.in_shared else BLOCKS * self.rows.total * TILE * self.itemsize
-        return gpu.budget(one + result_bytes, space, "follow fewer inputs, outputs or layers, or a narrower network")
+        advice = "follow fewer inputs, outputs or layers, or a narrower network"
+        return gpu.budget(one, space + reserved, advice)
 
-    def run(self, cell: Any, trial: Any, batch: Any, stop: Any) -> None:
+    def _held(self, count: int) -> list[Any]:
+        """Arrays for that many networks, allocated anew only if there were never so many."""
+        if self.capacity < count:
+            self.arrays.clear()  # the device need not hold both
+            for group, shapes in self._shapes(count).items():
+                self.arrays.append(group(*(cuda.device_array(shape, kind) for shape, kind in shapes.values())))
+            self.capacity = count
+        return [type(group)(*(array[:count] for array in group)) for group in self.arrays]
+
+    def run(self, cell: Any, trial: Any, stop: Any) -> Any:
         """Sample tasks; those of one activation together.
 
         Parameters
         ----------
         cell, trial : (tasks,) int64 array
-            Task i is trial ``trial[i]`` of network ``cell[i]``.
-        batch : simnn.propagation.observables.Grams
-            Filled in.
+            Task i is trial ``trial[i]`` of network ``cell[i]``; at least one task, and at most `most`.
         stop : (1,) int64 array
             Not zero once the caller wants no more.
+
+        Returns
+        -------
+        (tasks, columns) float64 array
+            Statistics of the tasks, on the device; the next run overwrites them.
         """
-        most = self.batch(sum(getattr(batch, name)[:1].nbytes for name in Results._fields))
+        rows = self._held(len(cell))[-1].rows
         for code in np.unique(self.host.code[cell]):
             mine = np.flatnonzero(self.host.code[cell] == code)
-            for first in range(0, len(mine), most):
-                self._run(int(code), mine[first : first + most], cell, trial, batch, stop)
+            self._run(int(code), mine, cell[mine], trial[mine], rows, stop)
+        cuda.synchronize()
+        return rows
 
-    def _run(self, code: int, mine: Any, cell: Any, trial: Any, batch: Any, stop: Any) -> None:
+    def _run(self, code: int, place: Any, cell: Any, trial: Any, rows: Any, stop: Any) -> None:
         """Tasks of one activation, all in one grid."""
         kernel = bind(self.target, code, self.inputs, self.outputs, self.in_shared)
-        arrays = {name: cuda.device_array(shape, kind) for name, (shape, kind) in self.shapes(len(mine)).items()}
-        partial = arrays.pop("partial")
-        matrices = Matrices(*(arrays.pop(name) for name in Matrices._fields))
-        wanted, fields = Wanted(*arrays.values()), Results._fields
-        on_host = {name: np.ascontiguousarray(getattr(batch, name)[mine]) for name in fields}
-        results = Results(*(cuda.to_device(array) for array in on_host.values()))
-        cells, trials, networks = cuda.to_device(cell[mine]), cuda.to_device(trial[mine]), self.networks
-        items = len(mine) * partial.shape[1]
+        grams, matrices, wanted, (partial, _) = self._held(len(cell))
+        networks = self.networks
+        cells, trials = cuda.to_device(cell), cuda.to_device(trial)
+        items = len(cell) * partial.shape[1]
         grid = min(items, 2**30) if self.in_shared else min(items, BLOCKS)
         space = cuda.device_array((1, 1, 1) if self.in_shared else (grid, self.rows.total, TILE), self.target.real)
-        many, one_each = (grid, self.threads), (len(mine), self.threads)
-        depth = int(self.host.depth[cell[mine]].max())
-        kernel.begin[one_each](networks, cells, results, matrices, wanted)
+        many, one_each = (grid, self.threads), (len(cell), self.threads)
+        depth = int(self.host.depth[cell].max())
+        kernel.begin[one_each](networks, cells, grams, matrices, wanted)
         for layer in range(depth):
             # An edge of the forest that is cut or mended wants the layer again; blocks of others return at once.
             for _ in range(1 if self.inputs == 1 else 2):
@@ -598,7 +699,7 @@ class Sampler:
                 kernel.rise[many](
                     layer, networks, self.key, cells, trials, matrices, wanted, self.pairs_up, space, partial
                 )
-                kernel.settle[one_each](layer, networks, cells, results, matrices, wanted, self.place_up, partial)
+                kernel.settle[one_each](layer, networks, cells, grams, matrices, wanted, self.place_up, partial)
         for layer in range(depth - 1, -1, -1):
             if stop[0] != 0:
                 return
@@ -606,7 +707,7 @@ class Sampler:
                 layer, networks, self.key, cells, trials, matrices, wanted, self.pairs_down, space, partial
             )
             kernel.sink[one_each](
-                layer, networks, self.key, cells, trials, results, matrices, wanted, self.place_down, partial
+                layer, networks, self.key, cells, trials, grams, matrices, wanted, self.place_down, partial
             )
-        for name, array in zip(fields, results, strict=True):
-            getattr(batch, name)[mine] = array.copy_to_host()
+        observe = bind_statistics(gpu.target(np.float64)).observe
+        observe[one_each](networks, cells, grams, cuda.to_device(place), rows)

@@ -105,6 +105,7 @@ def sample(
 
     h: Matrix = np.ascontiguousarray(inputs.T, dtype)
     grams.activation[row, 0] = _gram(h)
+    grams.power[row] = 0
     derivatives, preactivations = [], []
     for layer in range(len(widths)):
         if stop[0]:

@@ -58,19 +58,6 @@ class Networks(NamedTuple):
     tree: Any
 
 
-class Results(NamedTuple):
-    """Arrays of `simnn.propagation.observables.Grams`, in its order."""
-
-    preactivation: Any
-    decorrelation: Any
-    activation: Any
-    power: Any
-    gradient: Any
-    gradient_power: Any
-    alignment: Any
-    silent: Any
-
-
 class Matrices(NamedTuple):
     """Small float64 matrices of the layers of one network (K inputs, M gradients).
 
@@ -186,20 +173,21 @@ def bind(target: Target) -> Layers:
     Returns
     -------
     Layers
-        In these, c is a network's row of `Networks`, ``row`` that of its trial in `Results`, and layers count from 0.
-        ``start(c, row, networks, results, matrices)``: the inputs.
-        ``before(c, row, layer, networks, results, matrices)``: factor of the pre-activations of a layer.
-        ``line(c, row, layer, networks, results, matrices)``: its activation, once that is done.
-        ``after(c, row, layer, networks, results, matrices) -> bool``: from ``xx``, ``gram`` and ``cross``, sums over
+        In these, c is a network's row of `Networks`, ``row`` that of its trial in `Grams`, and layers count from 0.
+        ``start(c, row, networks, grams, matrices)``: the inputs.
+        ``before(c, row, layer, networks, grams, matrices)``: factor of the pre-activations of a layer.
+        ``line(c, row, layer, networks, grams, matrices)``: its activation, once that is done.
+        ``after(c, row, layer, networks, grams, matrices) -> bool``: from ``xx``, ``gram`` and ``cross``, sums over
         units, the Gram matrix of the activations; whether edges of the forest were cut or mended, so that the sums are
         wanted again, in the new basis (once: what is new lasts).
-        ``finish(c, row, layer, networks, results, matrices)``: the Gram matrix of the pre-activations.
+        ``finish(c, row, layer, networks, grams, matrices)``: the Gram matrix of the pre-activations.
         ``turn(matrices)``: the way back begins.
-        ``below(c, row, layer, trial, key, networks, results, matrices) -> rank``: from ``results.gradient`` and
+        ``below(c, row, layer, trial, key, networks, grams, matrices) -> rank``: from ``grams.gradient`` and
         ``xd``, sums over units, the gradients of a layer, and the factors of those below with the rank of ``root``.
     """
     real, word = target.real, target.word
-    sqrt, floor, _, log2, isnan = target.operations
+    names = target.operations
+    sqrt, floor, log2, isnan = names.sqrt, names.floor, names.log2, names.isnan
     philox4x32, _, normal_pair = philox.bind(target)
     cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
     unfold, decorrelate, cut = basis.bind(target)
@@ -330,20 +318,20 @@ def bind(target: Target) -> Layers:
                 root.matrix[m, k] *= sw * ratio
 
     @target.routine
-    def start(c, row, networks, results, matrices):
+    def start(c, row, networks, grams, matrices):
         order, parent = networks.order, matrices.parent[0]
         copy(networks.gram[c], matrices.gram)
         for a in range(order.shape[0]):
             parent[a] = networks.parent[c, a]
-        results.power[row, 0] = 0
+        grams.power[row, 0] = 0
         unfold(
-            order, parent, matrices.gram, results.activation[row, 0], matrices.distance, matrices.excess,
+            order, parent, matrices.gram, grams.activation[row, 0], matrices.distance, matrices.excess,
             matrices.overlap, matrices.relative,
         )  # fmt: skip
 
     @target.routine
-    def before(c, row, layer, networks, results, matrices):
-        sw, sb, power = networks.sigma_w[c], networks.sigma_b[c], results.power[row]
+    def before(c, row, layer, networks, grams, matrices):
+        sw, sb, power = networks.sigma_w[c], networks.sigma_b[c], grams.power[row]
         below, parent = matrices.parent[layer], matrices.parent[layer + 1]
         largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), below, matrices.gram, matrices.covariance)
         matrices.rank[layer] = cholesky(
@@ -355,15 +343,15 @@ def bind(target: Target) -> Layers:
             parent[a] = below[a]
 
     @target.routine
-    def line(c, row, layer, networks, results, matrices):
-        power = results.power[row]
+    def line(c, row, layer, networks, grams, matrices):
+        power = grams.power[row]
         return line_of(networks.code[c], networks.lines[c], matrices.kind[layer], power[layer + 1] - power[layer])
 
     @target.routine
-    def after(c, row, layer, networks, results, matrices):
+    def after(c, row, layer, networks, grams, matrices):
         width, sw = networks.widths[c, layer], networks.sigma_w[c]
-        bias = math.ldexp(networks.sigma_b[c], int(-results.power[row, layer + 1]))
-        parent, activation = matrices.parent[layer + 1], results.activation[row, layer + 1]
+        bias = math.ldexp(networks.sigma_b[c], int(-grams.power[row, layer + 1]))
+        parent, activation = matrices.parent[layer + 1], grams.activation[row, layer + 1]
         finish_gram(matrices.xx, width, True)
         finish_gram(matrices.gram, width, True)
         finish_gram(matrices.cross[layer], width, False)
@@ -374,16 +362,16 @@ def bind(target: Target) -> Layers:
         return cut(networks.tree, sw * sw, bias * bias, activation, matrices.distance, parent)
 
     @target.routine
-    def finish(c, row, layer, networks, results, matrices):
-        scale = line(c, row, layer, networks, results, matrices).scale
+    def finish(c, row, layer, networks, grams, matrices):
+        scale = line(c, row, layer, networks, grams, matrices).scale
         factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-        distance, excess, preactivation = matrices.distance, matrices.excess, results.preactivation[row, layer]
+        distance, excess, preactivation = matrices.distance, matrices.excess, grams.preactivation[row, layer]
         sandwich(factor, matrices.xx, scale, distance, matrices.covariance)
         unfold(
             networks.order, matrices.parent[layer], matrices.covariance, preactivation, distance, excess,
             matrices.overlap, matrices.relative,
         )  # fmt: skip
-        decorrelate(preactivation, distance, excess, results.decorrelation[row, layer])
+        decorrelate(preactivation, distance, excess, grams.decorrelation[row, layer])
 
     @target.routine
     def turn(matrices):
@@ -391,16 +379,16 @@ def bind(target: Target) -> Layers:
             matrices.power[m] = 0
 
     @target.routine
-    def below(c, row, layer, trial, key, networks, results, matrices):
-        widths, power, dd, xd = networks.widths[c], results.power[row, layer], results.gradient[row, layer], matrices.xd
+    def below(c, row, layer, trial, key, networks, grams, matrices):
+        widths, power, dd, xd = networks.widths[c], grams.power[row, layer], grams.gradient[row, layer], matrices.xd
         factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-        parent, scale = matrices.parent[layer], line(c, row, layer, networks, results, matrices).scale
+        parent, scale = matrices.parent[layer], line(c, row, layer, networks, grams, matrices).scale
         finish_gram(dd, widths[layer], True)
         finish_gram(xd, widths[layer], False)
         rescale(dd, xd, matrices.power)
         for m in range(matrices.power.shape[0]):
-            results.gradient_power[row, layer, m] = matrices.power[m]
-        align(parent, factor, xd, scale, matrices.overlap, results.alignment[row, layer])
+            grams.gradient_power[row, layer, m] = matrices.power[m]
+        align(parent, factor, xd, scale, matrices.overlap, grams.alignment[row, layer])
         if layer == 0:
             return 0
         rank = cholesky(dd, tolerance, matrices.root, matrices.root_pivot, matrices.residual)

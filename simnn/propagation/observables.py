@@ -1,78 +1,91 @@
-"""From Gram matrices of one trial to the statistics that users ask for."""
+"""From the Gram matrices of a network to the statistics that users ask for, on any target."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-    Powers = NDArray[np.int64]
+from simnn.device.targets import Target
 
 
-@dataclass(frozen=True)
-class Grams:
-    """Sums over the units of each layer, divided by its width; one row for each task.
+class Grams(NamedTuple):
+    """Sums over the units of each layer, divided by its width; one row for each network.
 
     K inputs and C outputs make M = K C gradients, column ``c K + k`` for input k and output c. Lengths and gradients
-    carry powers of two, so that no depth overflows. Layers that a shallower network of the sweep does not have are NaN.
+    carry powers of two, so that no depth overflows. Layers that a shallower network of the sweep does not have hold
+    anything.
 
     Attributes
     ----------
-    preactivation : (tasks, depth, K, K) float64 array
+    preactivation : (rows, depth, K, K) float64 array
         ``z^l_a . z^l_b / N``, in units of ``4^power``.
-    decorrelation : (tasks, depth, K, K) float64 array
+    decorrelation : (rows, depth, K, K) float64 array
         1 - c of the pre-activations of two inputs, however close they are; NaN where one has no length.
-    activation : (tasks, depth + 1, K, K) float64 array
+    activation : (rows, depth + 1, K, K) float64 array
         ``h^l_a . h^l_b / N``, in the same units; entry 0 is the input.
-    power : (tasks, depth + 1) int64 array
+    power : (rows, depth + 1) int64 array
         Binary exponent of the pre-activations and activations of a layer; entry 0 is the input.
-    gradient : (tasks, depth, M, M) float64 array
+    gradient : (rows, depth, M, M) float64 array
         ``delta^l_m . delta^l_n / N``, in units of ``2^(gradient_power_m + gradient_power_n)``; output c has a gradient
         ~ N(0, I) at ``h^L``, the same for all inputs.
-    gradient_power : (tasks, depth, M) int64 array
+    gradient_power : (rows, depth, M) int64 array
         Binary exponents of the gradients.
-    alignment : (tasks, depth, M) float64 array
+    alignment : (rows, depth, M) float64 array
         ``z^l . delta^l / N``, in units of ``2^(power + gradient_power)``.
-    silent : (tasks, depth) float64 array
+    silent : (rows, depth) float64 array
         Fraction of units whose derivative vanishes for every input.
     """
 
-    preactivation: "Array"
-    decorrelation: "Array"
-    activation: "Array"
-    power: "Powers"
-    gradient: "Array"
-    gradient_power: "Powers"
-    alignment: "Array"
-    silent: "Array"
+    preactivation: Any
+    decorrelation: Any
+    activation: Any
+    power: Any
+    gradient: Any
+    gradient_power: Any
+    alignment: Any
+    silent: Any
 
-    @classmethod
-    def empty(cls, tasks: int, depth: int, inputs: int, outputs: int) -> "Grams":
-        """Arrays for that many tasks, filled with NaN.
 
-        Parameters
-        ----------
-        tasks, depth, inputs, outputs : int
-            Sizes.
+def grams(rows: int, depth: int, inputs: int, outputs: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Shapes and types of `Grams`.
 
-        Returns
-        -------
-        Grams
-        """
-        columns = inputs * outputs
-        return cls(
-            preactivation=np.full((tasks, depth, inputs, inputs), np.nan),
-            decorrelation=np.full((tasks, depth, inputs, inputs), np.nan),
-            activation=np.full((tasks, depth + 1, inputs, inputs), np.nan),
-            power=np.zeros((tasks, depth + 1), np.int64),
-            gradient=np.full((tasks, depth, columns, columns), np.nan),
-            gradient_power=np.zeros((tasks, depth, columns), np.int64),
-            alignment=np.full((tasks, depth, columns), np.nan),
-            silent=np.full((tasks, depth), np.nan),
-        )
+    Parameters
+    ----------
+    rows, depth, inputs, outputs : int
+        Networks, layers of the deepest of them, K and C.
+
+    Returns
+    -------
+    dict of str to (shape, dtype)
+        In the order of `Grams`.
+    """
+    k, m = inputs, inputs * outputs
+    layers = {
+        "preactivation": (depth, k, k), "decorrelation": (depth, k, k), "activation": (depth + 1, k, k),
+        "power": (depth + 1,), "gradient": (depth, m, m), "gradient_power": (depth, m), "alignment": (depth, m),
+        "silent": (depth,),
+    }  # fmt: skip
+    return {
+        name: ((rows, *shape), np.int64 if name.endswith("power") else np.float64) for name, shape in layers.items()
+    }
+
+
+def empty(rows: int, depth: int, inputs: int, outputs: int) -> Grams:
+    """Gram matrices to be filled in.
+
+    Parameters
+    ----------
+    rows, depth, inputs, outputs : int
+        As of `grams`.
+
+    Returns
+    -------
+    Grams
+        Zeros.
+    """
+    return Grams(*(np.zeros(shape, kind) for shape, kind in grams(rows, depth, inputs, outputs).values()))
 
 
 _INPUT, _PAIR = ("layer", "input"), ("layer", "input", "other_input")
@@ -116,42 +129,61 @@ def dimensions(statistic: str, outputs: int) -> tuple[str, ...]:
     return dims if outputs > 1 else tuple(dim for dim in dims if dim not in _OUTPUT_PAIR)
 
 
-def _diagonal(gram: "Array") -> "Array":
-    return np.asarray(np.einsum("...aa->...a", gram), np.float64)
-
-
-def _overlap(gram: "Array") -> "Array":
-    root = np.sqrt(_diagonal(gram))
-    # Rounding must not push an overlap beyond 1, where its arc cosine ends.
-    overlap: Array = np.clip(gram / (root[..., :, None] * root[..., None, :]), -1.0, 1.0)
-    return overlap
-
-
-def _logarithm(values: "Array", power: Any) -> "Array":
-    """``ln(values 4^power)``, NaN where they vanish."""
-    logarithm: Array = np.log(np.where(values > 0.0, values, np.nan)) + np.log(4.0) * power
-    return logarithm
-
-
-def observe(grams: Grams, sigma_w: "Array", sigma_b: "Array", widths: "Powers", outputs: int) -> dict[str, "Array"]:
-    """Statistics of each task.
+def shapes(depth: int, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    """Shape of each statistic of one network.
 
     Parameters
     ----------
-    grams : Grams
-        Gram matrices of the tasks.
-    sigma_w, sigma_b : (tasks,) float64 array
-        Of each task's network.
-    widths : (tasks, depth) int64 array
-        Units of each layer; what stands behind a network's depth does not matter.
-    outputs : int
-        Number of outputs.
+    depth, inputs, outputs : int
+        As of `grams`.
 
     Returns
     -------
-    dict of str to float64 array
-        Arrays of shape (tasks, ...), keyed and ordered as `DESCRIPTIONS`. The overlap with a vanished vector is
-        NaN, and so is the logarithm of its length.
+    dict of str to tuple of int
+        Keyed and ordered as `DESCRIPTIONS`.
+    """
+    sizes = {"layer": depth, "input": inputs, "other_input": inputs, "output": outputs, "other_output": outputs}
+    return {name: tuple(sizes[dim] for dim in dimensions(name, outputs)) for name in DESCRIPTIONS}
+
+
+def columns(depth: int, inputs: int, outputs: int) -> int:
+    """Number of all statistics of one network.
+
+    Parameters
+    ----------
+    depth, inputs, outputs : int
+        As of `grams`.
+
+    Returns
+    -------
+    int
+    """
+    return sum(map(math.prod, shapes(depth, inputs, outputs).values()))
+
+
+class Observables(NamedTuple):
+    """Statistics on one target (see `bind`)."""
+
+    routine: Callable[..., Any]
+    kernel: Callable[..., Any]
+
+
+@functools.cache
+def bind(target: Target) -> Observables:
+    """Bind the statistics for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they are computed; they are float64 on all of them. Threads of a block share the work.
+
+    Returns
+    -------
+    Observables
+        ``routine(row, sigma_w, sigma_b, widths, depth, grams, out)``: the statistics of one network, joined in the
+        order of `DESCRIPTIONS`, into ``out`` (columns,). ``kernel(cell, sigma_w, sigma_b, widths, depth, grams, out)``,
+        on the host: those of network ``cell[row]`` of a sweep, for all rows. The overlap with a vanished vector is NaN,
+        and so are the logarithm of its length, and layers that a network does not have.
 
     Notes
     -----
@@ -160,54 +192,95 @@ def observe(grams: Grams, sigma_w: "Array", sigma_b: "Array", widths: "Powers", 
     gradients, and ``S^l = sigma_w^2 H^(l-1) + sigma_b^2`` from those of activations (Jacot, Gabriel & Hongler 2018,
     eq. 1-3).
     """
-    tasks, depth, inputs, _ = grams.preactivation.shape
-    per_output = (tasks, depth, outputs, inputs)
-    power = grams.power[:, 1:, None]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        length, activation_length = _diagonal(grams.preactivation), _diagonal(grams.activation)
-        gradient_norm, gradient_power = _diagonal(grams.gradient), grams.gradient_power
-        weight_gradient = gradient_norm.reshape(per_output) * activation_length[:, :-1, None]
-        weight_power = gradient_power.reshape(per_output) + grams.power[:, :-1, None, None]
-        alignment_power = gradient_power.reshape(per_output) + power[..., None]
-        return {
-            "length": np.ldexp(length, 2 * power),
-            "log_length": _logarithm(length, power),
-            "correlation": 1.0 - grams.decorrelation,
-            "decorrelation": grams.decorrelation,
-            "activation_length": np.ldexp(activation_length[:, 1:], 2 * power),
-            "gradient_norm": _inputs_first(np.ldexp(gradient_norm, 2 * gradient_power), outputs),
-            "log_gradient_norm": _inputs_first(_logarithm(gradient_norm, gradient_power), outputs),
-            "gradient_correlation": _pairs_first(_overlap(grams.gradient), outputs),
-            "gradient_alignment": np.ldexp(grams.alignment.reshape(per_output), alignment_power).swapaxes(-1, -2),
-            "weight_gradient_norm": np.ldexp(weight_gradient, 2 * weight_power).swapaxes(-1, -2),
-            "dead_fraction": grams.silent,
-            "ntk": _tangent_kernel(grams, sigma_w, sigma_b, widths, outputs),
-        }
+    lane, lanes, _ = target.block
+    sqrt, log, ldexp = target.operations.sqrt, target.operations.log, target.operations.ldexp
+    log4, nan = math.log(4.0), math.nan
 
+    @target.device
+    def logarithm(value, power):
+        """``ln(value 4^power)``."""
+        return log(value) + log4 * power if value > 0.0 else nan
 
-def _inputs_first(values: "Array", outputs: int) -> "Array":
-    """(..., M) as (..., input, output)."""
-    return values.reshape(*values.shape[:-1], outputs, -1).swapaxes(-1, -2)
+    @target.device
+    def clipped(overlap):
+        """Rounding must not push an overlap beyond 1, where its arc cosine ends."""
+        return 1.0 if overlap > 1.0 else -1.0 if overlap < -1.0 else overlap
 
+    @target.routine
+    def of_inputs(row, depth, grams, out):
+        """All but gradients; returns the number of the first column that is left."""
+        deepest, inputs = grams.preactivation.shape[1], grams.preactivation.shape[2]
+        single, pair = deepest * inputs, deepest * inputs * inputs
+        correlation, decorrelation, activation = 2 * single, 2 * single + pair, 2 * single + 2 * pair
+        for item in range(lane(), single, lanes()):
+            layer, a = item // inputs, item % inputs
+            known, power = layer < depth, grams.power[row, layer + 1]
+            length = grams.preactivation[row, layer, a, a]
+            out[item] = ldexp(length, 2 * power) if known else nan
+            out[single + item] = logarithm(length, power) if known else nan
+            out[activation + item] = ldexp(grams.activation[row, layer + 1, a, a], 2 * power) if known else nan
+            for b in range(inputs):
+                apart = grams.decorrelation[row, layer, a, b] if known else nan
+                out[correlation + item * inputs + b] = 1.0 - apart
+                out[decorrelation + item * inputs + b] = apart
+        return activation + single
 
-def _pairs_first(values: Any, outputs: int) -> Any:
-    """(..., M, M) as (..., input, other_input, output, other_output)."""
-    split = values.reshape(*values.shape[:-2], outputs, values.shape[-1] // outputs, outputs, -1)
-    return np.moveaxis(split, (-4, -2), (-2, -1))
+    @target.routine
+    def of_gradients(row, depth, grams, first, out):
+        """Gradients, and units that pass none."""
+        deepest, inputs, columns = grams.silent.shape[1], grams.preactivation.shape[2], grams.gradient.shape[2]
+        outputs, single = columns // inputs, deepest * columns
+        logarithms, overlaps = first + single, first + 2 * single
+        alignment = overlaps + single * columns
+        weight, dead = alignment + single, alignment + 2 * single
+        for item in range(lane(), single, lanes()):
+            layer, a, c = item // columns, item % columns // outputs, item % outputs
+            m, known, gradient = c * inputs + a, layer < depth, grams.gradient[row, layer]
+            norm, power = gradient[m, m], grams.gradient_power[row, layer, m]
+            below, here = grams.power[row, layer], grams.power[row, layer + 1]
+            activity = grams.activation[row, layer, a, a]
+            out[first + item] = ldexp(norm, 2 * power) if known else nan
+            out[logarithms + item] = logarithm(norm, power) if known else nan
+            out[alignment + item] = ldexp(grams.alignment[row, layer, m], power + here) if known else nan
+            out[weight + item] = ldexp(norm * activity, 2 * (power + below)) if known else nan
+            for n in range(columns):
+                b, e = n % inputs, n // inputs
+                place = ((layer * inputs + a) * inputs + b) * outputs * outputs + c * outputs + e
+                scale = sqrt(norm) * sqrt(gradient[n, n])
+                out[overlaps + place] = clipped(gradient[m, n] / scale) if known and scale > 0.0 else nan
+        for layer in range(lane(), deepest, lanes()):
+            out[dead + layer] = grams.silent[row, layer] if layer < depth else nan
+        return dead + deepest
 
+    @target.routine
+    def tangent_kernel(row, sw, sb, widths, depth, grams, first, out):
+        inputs, columns = grams.preactivation.shape[2], grams.gradient.shape[2]
+        outputs, top = columns // inputs, widths[depth - 1]
+        for item in range(lane(), columns * columns, lanes()):
+            pair, c, e = item // (outputs * outputs), item // outputs % outputs, item % outputs
+            a, b = pair // inputs, pair % inputs
+            m, n, total = c * inputs + a, e * inputs + b, 0.0
+            for layer in range(depth + 1):
+                power = grams.power[row, layer]
+                covariance = sw * sw * grams.activation[row, layer, a, b] + ldexp(sb * sb, -2 * power)
+                if layer < depth:
+                    gradient = sw * sw * (widths[layer] / top) * grams.gradient[row, layer, m, n]
+                    powers = grams.gradient_power[row, layer, m] + grams.gradient_power[row, layer, n]
+                    total += ldexp(gradient * covariance, powers + 2 * power)
+                elif c == e:
+                    total += ldexp(covariance, 2 * power)
+            out[first + item] = total
 
-def _tangent_kernel(grams: Grams, sigma_w: "Array", sigma_b: "Array", widths: "Powers", outputs: int) -> "Array":
-    """Empirical tangent kernel, (tasks, K, K, C, C)."""
-    variance_w, variance_b = np.square(sigma_w)[:, None, None, None], np.square(sigma_b)[:, None, None, None]
-    power = grams.power[:, :, None, None]
-    covariance = variance_w * grams.activation + np.ldexp(variance_b, -2 * power)
-    tasks, last = np.arange(len(widths)), np.sum(np.isfinite(grams.silent), axis=1)
-    readout = np.ldexp(covariance[tasks, last], 2 * power[tasks, last])
-    weight = variance_w * (widths / widths[tasks, last - 1][:, None])[:, :, None, None]
-    gradients = _pairs_first(weight * grams.gradient, outputs)
-    pair_power = _pairs_first(grams.gradient_power[..., :, None] + grams.gradient_power[..., None, :], outputs)
-    layers = np.ldexp(
-        gradients * covariance[:, :-1, :, :, None, None], pair_power + 2 * power[:, :-1, :, :, None, None]
-    )
-    kernel: Array = np.nansum(layers, axis=1) + readout[..., None, None] * np.eye(outputs)
-    return kernel
+    @target.routine
+    def observe(row, sigma_w, sigma_b, widths, depth, grams, out):
+        gradients = of_inputs(row, depth, grams, out)
+        kernel = of_gradients(row, depth, grams, gradients, out)
+        tangent_kernel(row, sigma_w, sigma_b, widths, depth, grams, kernel, out)
+
+    @target.kernel
+    def observe_all(cell, sigma_w, sigma_b, widths, depth, grams, out):
+        for row in range(cell.shape[0]):
+            c = cell[row]
+            observe(row, sigma_w[c], sigma_b[c], widths[c], depth[c], grams, out[row])
+
+    return Observables(observe, observe_all)

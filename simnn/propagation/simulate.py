@@ -3,7 +3,8 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +19,15 @@ from simnn.propagation.model import MAX_GRADIENTS, MAX_INPUTS, Network, Sweep
 if TYPE_CHECKING:
     import xarray as xr
 
+    from simnn.device.moments import Moments
     from simnn.propagation.basis import Basis
     from simnn.propagation.layers import Networks
     from simnn.propagation.observables import Grams
 
     Indices = NDArray[np.intp]
-    Sampler = Callable[[Indices, Indices, Grams, Indices], None]
+    Array = NDArray[np.float64]
+    Rows = Any  # (tasks, columns), on the host or on a device
+    Sample = Callable[[Indices, Indices, Indices], Rows]
 
 _LONG_NAMES = {
     "activation": "activation function",
@@ -70,10 +74,10 @@ def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     ):
         with collector_paused():
             if dense:
-                sampler = _dense(plan, patterns, weights)
+                work = _dense(plan, count, patterns, weights)
             else:
-                sampler = (_conditional if device is None else _on_gpu)(plan, _bases(plan, patterns))
-        values = _collect(plan, count, sampler, device is not None, progress)
+                work = (_conditional if device is None else _on_gpu)(plan, _bases(plan, patterns))
+        values = _collect(plan, count, work, progress)
     return _dataset(plan, count, values, backends.attributes(device))
 
 
@@ -306,34 +310,83 @@ def _widths(plan: Sweep) -> NDArray[np.int64]:
     return np.array(rows, np.int64)
 
 
+def _depths(plan: Sweep) -> NDArray[np.int64]:
+    return np.array([len(network.layers) for network in plan.networks], np.int64)
+
+
 def _column(plan: Sweep, name: str, dtype: type) -> NDArray[Any]:
     return np.array([getattr(network, name) for network in plan.networks], dtype)
 
 
-def _conditional(plan: Sweep, bases: "list[Basis]") -> "Sampler":
-    """The compiled sampler for tasks of this sweep."""
+@dataclass(frozen=True)
+class _Work:
+    """How the trials of a sweep are run.
+
+    Attributes
+    ----------
+    sample : callable
+        ``sample(cell, trial, stop)``: statistics of tasks.
+    slices : callable
+        `simnn.running.in_slices` or `simnn.running.one_by_one`.
+    most : int
+        Largest number of tasks of a call.
+    moments : type
+        `simnn.device.moments.Moments` of such statistics.
+    """
+
+    sample: "Sample"
+    slices: Callable[..., Any]
+    most: int
+    moments: "type[Moments]"
+
+
+def _on_threads(plan: Sweep, inputs: int, fill: "Callable[[Indices, Indices, Grams, Indices], None]") -> _Work:
+    """Work of threads of the host that fill in Gram matrices."""
+    from simnn.device.moments import Moments
+    from simnn.device.targets import cpu
+    from simnn.propagation import observables
+
+    observe, widths = observables.bind(cpu(np.float64)).kernel, _widths(plan)
+    sigmas = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
+    depth, size = _depths(plan), (plan.depth, inputs, plan.run.outputs)
+
+    def sample(cell: "Indices", trial: "Indices", stop: "Indices") -> "Array":
+        grams, rows = observables.empty(len(cell), *size), np.empty((len(cell), observables.columns(*size)))
+        fill(cell, trial, grams, stop)
+        observe(cell, *sigmas, widths, depth, grams, rows)
+        return rows
+
+    return _Work(sample, running.in_slices, memory.slice_tasks(plan, inputs), Moments)
+
+
+def _conditional(plan: Sweep, bases: "list[Basis]") -> _Work:
+    """The compiled sampler."""
     from simnn.device.targets import cpu
     from simnn.propagation import cpu as sampler
-    from simnn.propagation import layers
 
     sample, networks = sampler.bind(cpu(_real(plan))), _networks(plan, bases)
     inputs, key = len(bases[0].order), _key(plan.run.seed)
 
-    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
+    def fill(cell: "Indices", trial: "Indices", grams: "Grams", stop: "Indices") -> None:
         scratch = sampler.workspace(_real(plan), inputs, plan.run.outputs, networks.widths.shape[1], stop)
-        results = layers.Results(*(getattr(batch, name) for name in layers.Results._fields))
-        sample(networks, key, cell, trial, results, *scratch)
+        sample(networks, key, cell, trial, grams, *scratch)
 
-    return run
+    return _on_threads(plan, inputs, fill)
 
 
-def _on_gpu(plan: Sweep, bases: "list[Basis]") -> "Sampler":
-    """The same on the current GPU."""
-    from simnn.propagation import cuda
+def _on_gpu(plan: Sweep, bases: "list[Basis]") -> _Work:
+    """The same on the current GPU, from which only moments return, or trials that are kept."""
+    from simnn.propagation import cuda, observables
 
-    networks = _networks(plan, bases)
-    run: Sampler = cuda.Sampler(_real(plan), networks, plan.run.outputs, _key(plan.run.seed)).run
-    return run
+    columns = observables.columns(plan.depth, len(bases[0].order), plan.run.outputs)
+    moments, key = 24 * plan.size * columns, _key(plan.run.seed)
+    sampler = cuda.Sampler(_real(plan), _networks(plan, bases), plan.run.outputs, key, reserved=moments)
+
+    def sample(cell: "Indices", trial: "Indices", stop: "Indices") -> "Rows":
+        rows = sampler.run(cell, trial, stop)
+        return rows.copy_to_host() if plan.run.keep_trials else rows
+
+    return _Work(sample, running.one_by_one, sampler.most, cuda.Moments)
 
 
 def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
@@ -346,7 +399,7 @@ def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
         sigma_w=_column(plan, "sigma_w", np.float64),
         sigma_b=_column(plan, "sigma_b", np.float64),
         widths=_widths(plan),
-        depth=np.array([len(network.layers) for network in plan.networks], np.int64),
+        depth=_depths(plan),
         gram=np.array([basis.gram for basis in bases]),
         parent=np.array([basis.parent for basis in bases]),
         order=bases[0].order,
@@ -354,38 +407,19 @@ def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
     )
 
 
-def _dense(
-    plan: Sweep,
-    patterns: NDArray[np.float64] | None,
-    weights: list[NDArray[np.float64]] | None,
-) -> "Sampler":
-    """The sampler with materialised weights for tasks of this sweep."""
+def _dense(plan: Sweep, inputs: int, patterns: "Array | None", weights: "list[Array] | None") -> _Work:
+    """The sampler with materialised weights."""
     from simnn.propagation import dense
 
     dtype, key = _real(plan), _key(plan.run.seed)
 
-    def run(cell: "Indices", trial: "Indices", batch: "Grams", stop: "Indices") -> None:
+    def fill(cell: "Indices", trial: "Indices", grams: "Grams", stop: "Indices") -> None:
         for row in range(len(cell)):
             network = plan.networks[cell[row]]
             x = _patterns(network) if patterns is None else patterns
-            dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, batch, row, stop, weights)
+            dense.sample(network, x, plan.run.outputs, int(trial[row]), key, dtype, grams, row, stop, weights)
 
-    return run
-
-
-def _slices(plan: Sweep, inputs: int, sampler: "Sampler", alone: bool) -> "Iterator[tuple[Indices, Indices, Grams]]":
-    """Cells, trials and Gram matrices of all tasks, in order; each slice ``alone``, or on threads of the host."""
-    from simnn.propagation.observables import Grams
-
-    def run(first: int, last: int, stop: "Indices") -> "tuple[Indices, Indices, Grams]":
-        task = np.arange(first, last)
-        cell, trial = task // plan.run.trials, task % plan.run.trials
-        batch = Grams.empty(len(task), plan.depth, inputs, plan.run.outputs)
-        sampler(cell, trial + plan.run.first_trial, batch, stop)
-        return cell, trial, batch
-
-    tasks, size = plan.size * plan.run.trials, memory.GPU_SLICE_BYTES if alone else memory.SLICE_BYTES
-    return (running.one_by_one if alone else running.in_slices)(tasks, memory.slice_tasks(plan, inputs, size), run)
+    return _on_threads(plan, inputs, fill)
 
 
 def _patterns(network: Network) -> NDArray[np.float64]:
@@ -398,38 +432,32 @@ def _patterns(network: Network) -> NDArray[np.float64]:
     return np.array([[near, far], [near, -far]]) * float(np.sqrt(2.0 * network.input_length))
 
 
-def _collect(
-    plan: Sweep, inputs: int, sampler: "Sampler", alone: bool, progress: bool | None
-) -> dict[str, NDArray[np.float64]]:
+def _collect(plan: Sweep, inputs: int, work: _Work, progress: bool | None) -> dict[str, NDArray[np.float64]]:
     """Statistics as (cells, trials, ...) arrays if trials are kept, else means and ``<name>_stderr``."""
-    from simnn.device import moments
-    from simnn.device.targets import cpu
     from simnn.progress import track
-    from simnn.propagation.observables import observe
+    from simnn.propagation import observables
 
-    cells, trials, outputs, widths = plan.size, plan.run.trials, plan.run.outputs, _widths(plan)
-    shapes = memory.statistics(plan, inputs)
-    columns = int(sum(np.prod(shape) for shape in shapes.values()))
-    sigma_w, sigma_b = _column(plan, "sigma_w", np.float64), _column(plan, "sigma_b", np.float64)
-    add = moments.bind(cpu(np.float64))
+    cells, trials = plan.size, plan.run.trials
+    shapes = observables.shapes(plan.depth, inputs, plan.run.outputs)
+    columns = observables.columns(plan.depth, inputs, plan.run.outputs)
+
+    def run(first: int, last: int, stop: "Indices") -> "tuple[Indices, Indices, Rows]":
+        task = np.arange(first, last)
+        cell, trial = task // trials, task % trials
+        return cell, trial, work.sample(cell, trial + plan.run.first_trial, stop)
+
     kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
-    count = np.zeros((cells, columns), np.int64)
-    mean, deviation = np.zeros((cells, columns)), np.zeros((cells, columns))
+    moments = work.moments(cells, columns)
     with track(cells * trials, "network", progress) as advance:
-        for cell, trial, grams in _slices(plan, inputs, sampler, alone):
-            statistics = observe(grams, sigma_w[cell], sigma_b[cell], widths[cell], outputs)
-            rows = np.concatenate([values.reshape(len(cell), -1) for values in statistics.values()], axis=1)
+        for cell, trial, rows in work.slices(cells * trials, work.most, run):
             if kept is not None:
                 kept[cell, trial] = rows
             else:
-                add(cell, rows, count, mean, deviation)
+                moments.add(cell, rows)
             advance(len(cell))
     if kept is not None:
         return _split(kept, shapes, "")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        stderr = np.sqrt(deviation / ((count - 1.0) * count))
-    stderr[count < 2] = np.nan
-    mean[count == 0] = np.nan
+    mean, stderr = moments.averages()
     return _split(mean, shapes, "") | _split(stderr, shapes, "_stderr")
 
 

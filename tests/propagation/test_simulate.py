@@ -351,11 +351,10 @@ def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
     )  # fmt: skip
 
     def run(target):
-        out = observables.Grams.empty(1, 2, 2, 2)
-        results = layers.Results(*(getattr(out, name) for name in layers.Results._fields))
+        grams = observables.empty(1, 2, 2, 2)
         key, cell, trial = np.array([7, 0], np.uint64), np.zeros(1, np.int64), np.array([3])
-        cpu.bind(target)(networks, key, cell, trial, results, *cpu.workspace(real, 2, 2, 2, np.zeros(1, np.int64)))
-        return results
+        cpu.bind(target)(networks, key, cell, trial, grams, *cpu.workspace(real, 2, 2, 2, np.zeros(1, np.int64)))
+        return grams
 
     for plain, compiled in zip(run(targets.python(real)), run(targets.strict(real)), strict=True):
         np.testing.assert_array_equal(plain, compiled)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simnn.device import targets
-from simnn.propagation import cuda, kernels, layers
+from simnn.propagation import cuda, kernels, layers, observables
 from tests.ptx import ARCHITECTURES, compiled
 
 
@@ -19,10 +19,7 @@ def arguments(real, inputs, outputs):
         array(1, whole), array(3, double), array(1, double), array(1, double), array(2, whole), array(1, whole),
         array(3, double), array(2, whole), array(1, whole), array(1, whole),
     )  # fmt: skip
-    results = layers.Results(
-        array(4, double), array(4, double), array(4, double), array(2, whole), array(4, double), array(3, whole),
-        array(3, double), array(2, double),
-    )  # fmt: skip
+    grams = observables.empty(1, 1, k, outputs)
     matrices = layers.Matrices(*(np.zeros(shape, kind) for shape, kind in layers.matrices((1,), k, m // k, 1).values()))
     wanted = cuda.Wanted(
         array(1, whole), array(1, whole), array(1, whole), array(2, real), array(3, real), array(3, real),
@@ -32,11 +29,13 @@ def arguments(real, inputs, outputs):
     space, partial = array(3, real), array(3, real)
     tiles = (0, networks, key, cell, trial, matrices, wanted, table, space, partial)
     return {
-        "begin": (networks, cell, results, matrices, wanted),
+        "begin": (networks, cell, grams, matrices, wanted),
         "rise": tiles,
-        "settle": (0, networks, cell, results, matrices, wanted, table, partial),
+        "settle": (0, networks, cell, grams, matrices, wanted, table, partial),
         "fall": tiles,
-        "sink": (0, networks, key, cell, trial, results, matrices, wanted, table, partial),
+        "sink": (0, networks, key, cell, trial, grams, matrices, wanted, table, partial),
+        "observe": (networks, cell, grams, cell, array(2, double)),
+        "accumulate": (cell, array(2, double), array(2, whole), array(2, double), array(2, double)),
     }
 
 
@@ -81,3 +80,11 @@ def test_steps_between_layers_fit(name, architecture):
     assert result.spills == 0
     assert result.registers <= 255
     assert result.shared <= 1024
+
+
+@pytest.mark.parametrize("name", ["observe", "accumulate"])
+def test_statistics_fit(name):
+    statistics = cuda.bind_statistics(targets.cuda(np.float64))
+    result = compiled(getattr(statistics, name), arguments(np.float32, 2, 1)[name], (9, 0))
+    assert result.spills == result.stack == 0
+    assert result.registers <= 128

@@ -1,16 +1,13 @@
 """The sampler of the GPU, run by the simulator, is that of the CPU: same normals, same sums, same steps."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import xarray as xr
 
 from simnn import propagation
-from simnn.device import gpu, targets
-from simnn.propagation import cpu, cuda, layers, model
-from simnn.propagation.observables import Grams
-from simnn.propagation.simulate import _bases, _key, _networks
+from simnn.device import gpu, moments
+from simnn.propagation import cuda, model, observables
+from simnn.propagation.simulate import _bases, _conditional, _key, _networks
 
 RNG = np.random.default_rng(0)
 CASES = {
@@ -25,42 +22,38 @@ CASES = {
 
 
 def sample(case, real, threads=None, in_shared=True, rows=None):
-    """Gram matrices of two trials of every network: by the CPU, or by the GPU with that many threads in a block."""
+    """Statistics of two trials of every network: by the CPU, or by the GPU with that many threads in a block."""
     parameters, shape, outputs = CASES[case]
     patterns = None if shape is None else np.random.default_rng(1).standard_normal(shape)
     plan = model.sweep(parameters | {"outputs": outputs, "seed": 5, "dtype": real.__name__})
     bases, cells = _bases(plan, patterns), len(plan.networks)
-    networks, key, stop = _networks(plan, bases), _key(5), np.zeros(1, np.int64)
-    cell, trial = np.repeat(np.arange(cells), 2), np.tile(np.arange(2), cells)
-    inputs = len(bases[0].order)
-    batch = Grams.empty(len(cell), plan.depth, inputs, outputs)
+    cell, trial, stop = np.repeat(np.arange(cells), 2), np.tile(np.arange(2), cells), np.zeros(1, np.int64)
     if threads is None:
-        scratch = cpu.workspace(real, inputs, outputs, plan.depth, stop)
-        results = layers.Results(*(getattr(batch, name) for name in layers.Results._fields))
-        cpu.bind(targets.cpu(real))(networks, key, cell, trial, results, *scratch)
-        return batch
-    sampler = cuda.Sampler(real, networks, outputs, key, threads)
+        return split(_conditional(plan, bases).sample(cell, trial, stop), plan, bases)
+    sampler = cuda.Sampler(real, _networks(plan, bases), outputs, _key(5), threads)
     sampler.in_shared = in_shared
-    for first in range(0, len(cell), rows or len(cell)):
-        part = slice(first, first + (rows or len(cell)))
-        piece = Grams(*(array[part] for array in vars(batch).values()))
-        sampler.run(cell[part], trial[part], piece, stop)
-        for name, array in vars(piece).items():
-            getattr(batch, name)[part] = array
-    return batch
+    parts = [slice(first, first + (rows or len(cell))) for first in range(0, len(cell), rows or len(cell))]
+    done = [sampler.run(cell[part], trial[part], stop).copy_to_host() for part in parts]
+    return split(np.concatenate(done), plan, bases)
+
+
+def split(rows, plan, bases):
+    """Statistics by name."""
+    shapes = observables.shapes(plan.depth, len(bases[0].order), plan.run.outputs)
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
+    return dict(zip(shapes, np.split(rows, ends[:-1], axis=1), strict=True))
 
 
 def assert_same(one, other, **tolerance):
-    for field in dataclasses.fields(one):
-        name = field.name
-        np.testing.assert_allclose(getattr(one, name), getattr(other, name), err_msg=name, **tolerance)
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], err_msg=name, **tolerance)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_sampler_is_that_of_the_cpu(case):
     real, rtol = (np.float64, 1e-11) if "tiles" not in case else (np.float32, 2e-5)
     simulated = sample(case, real, threads=8)
-    assert np.isfinite(simulated.preactivation[:, 0]).all()
+    assert np.isfinite(simulated["length"][:, 0]).all()
     assert_same(simulated, sample(case, real), rtol=rtol, atol=0.01 * rtol)
 
 
@@ -68,6 +61,18 @@ def test_bits_depend_neither_on_the_size_of_blocks_nor_on_batches_nor_on_where_r
     one = sample("outputs", np.float32, threads=8)
     for other in ({"threads": 5}, {"threads": 8, "rows": 1}, {"threads": 8, "in_shared": False}):
         assert_same(one, sample("outputs", np.float32, **other), rtol=0)
+
+
+def test_moments_on_the_device_are_those_of_the_host_however_trials_are_cut():
+    rng = np.random.default_rng(0)
+    cell, rows = np.repeat([0, 2, 1], [3, 9, 20]), rng.standard_normal((32, 5))
+    rows[2, 1], rows[:, 3] = np.nan, np.nan
+    on_host, on_device = moments.Moments(3, 5), cuda.Moments(3, 5)
+    on_host.add(cell, rows)
+    for part in (slice(0, 1), slice(1, 14), slice(14, 32)):
+        on_device.add(cell[part], cuda.cuda.to_device(rows[part]))
+    for one, other in zip(on_device.averages(), on_host.averages(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
 def test_simulate_on_cuda_gives_the_numbers_of_the_cpu_and_says_where_it_ran():
