@@ -7,6 +7,8 @@ there is one. Compilation is not timed.
 
 import argparse
 import importlib.util
+import itertools
+import math
 import pathlib
 import time
 from collections.abc import Callable
@@ -21,12 +23,13 @@ from simnn.pipeline import provenance
 
 DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "benchmarks-gpu.md"
 CRITICAL = {"activation": "tanh", "sigma_w": 1.33, "sigma_b": 0.22}
+WIDE, USUAL, SETS = 20_000, 400_000, 50_000
 ROWS = {
-    "propagation, wide": "tanh, one input, 10,000 x 50, 2,000 networks, both ways: neuron-layers per second",
-    "propagation": "the same, 1,000 x 50, 20,000 networks",
-    "against PyTorch": "dense float32 network of 1,000 x 50 on the GPU, both ways, over one of ours: ratio",
-    "against the host": "1,000 x 50, 2,000 networks: host over GPU, ratio",
-    "separability": "sets of 200 Gaussian patterns in 100 dimensions, drawn, decided, certified: host over GPU, ratio",
+    "propagation, wide": f"tanh, one input, 10,000 x 50, {WIDE:,} networks, both ways: neuron-layers per second",
+    "propagation": f"the same, 1,000 x 50, {USUAL:,} networks",
+    "against PyTorch": "dense float32 networks of 1,000 x 50 on the GPU, 32 at a time, both ways, over ours: ratio",
+    "against the host": "1,000 x 50, 2,000 networks on the host: host over GPU, ratio",
+    "separability": f"{SETS:,} sets of 200 Gaussian patterns in 100 dimensions, certified: host over GPU, ratio",
     "thresholds": "codes of 20,000 odors, 50 glomeruli, 2,000 cells, 7 claws, known thresholds: host over GPU, ratio",
     "winners": "the same by competition",
     "circuit": "one `olfaction.simulate` of 100,000 odors: host over GPU, ratio",
@@ -37,6 +40,13 @@ TARGETS = {
     "separability": "20",
     "thresholds": "20",
     "winners": "20",
+}
+FLOORS = {  # seconds at least on an H200: the modules of kernels count operations and bytes
+    "propagation, wide": WIDE * 10_000 * 50 / 1.7e11,
+    "propagation": USUAL * 1000 * 50 / 1.7e11,
+    "separability": SETS / 560e3,
+    "thresholds": 50e-6 + 9e6 / 50e9,
+    "winners": 250e-6 + 9e6 / 50e9,
 }
 
 
@@ -63,27 +73,27 @@ def dense() -> float | None:
         return None
     import torch
 
-    device, width, depth, trials = torch.device("cuda"), 1000, 50, 5
-    generator = torch.Generator(device).manual_seed(0)
+    device, width, depth, networks = torch.device("cuda"), 1000, 50, 32
+    generator, scale = torch.Generator(device).manual_seed(0), 1.33 / width**0.5
 
-    def network() -> None:
-        with torch.no_grad():
-            h, kept = torch.ones(width, device=device), []
-            for _ in range(depth):
-                weights = torch.randn(width, width, device=device, generator=generator)
-                bias = torch.randn(width, device=device, generator=generator)
-                h = torch.tanh(weights @ h * (1.33 / width**0.5) + 0.22 * bias)
-                kept.append((weights, 1.0 - h * h, (h * h).mean()))
-            delta = torch.randn(width, device=device, generator=generator) * kept[-1][1]
-            for below, above in zip(kept[-2::-1], kept[:0:-1], strict=True):
-                delta = (above[0].T @ delta) * (1.33 / width**0.5) * below[1]
+    def normals(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, device=device, generator=generator)
 
     def run() -> None:
-        for _ in range(trials):
-            network()
-        torch.cuda.synchronize()
+        # Many networks at a time: one by one, launches would take longer than what they launch.
+        with torch.no_grad():
+            h, kept = torch.ones(networks, width, 1, device=device), []
+            for _ in range(depth):
+                weights = normals(networks, width, width)
+                h = torch.tanh(torch.baddbmm(normals(networks, width, 1), weights, h, beta=0.22, alpha=scale))
+                square = h * h
+                kept.append((weights, 1.0 - square, square.mean(1)))
+            delta = normals(networks, width, 1) * kept[-1][1]
+            for (weights, _, _), (_, slope, _) in itertools.pairwise(reversed(kept)):
+                delta = torch.bmm(weights.transpose(1, 2), delta) * (scale * slope)
+            torch.cuda.synchronize()
 
-    return best(run) / trials
+    return best(run) / networks
 
 
 def decided(trials: int, backend: str) -> float:
@@ -105,18 +115,29 @@ def coded(backend: str) -> dict[str, float]:
     }
 
 
-def measure() -> dict[str, str]:
-    """Figures of the rows, in words."""
-    wide, usual = sampled(10_000, 2000, "cuda"), sampled(1000, 20_000, "cuda")
+def measure() -> dict[str, tuple[str, float]]:
+    """Figures of the rows, in words, and seconds of the GPU for what stands in the row."""
+    wide, usual, sets = sampled(10_000, WIDE, "cuda"), sampled(1000, USUAL, "cuda"), decided(SETS, "cuda")
     host, torch = sampled(1000, 2000, "cpu", 2), dense()
     codes, codes_of_host = coded("cuda"), coded("cpu")
+
+    def over(ratio: float) -> str:
+        return f"{ratio:.0f} ({threads()} threads)"
+
     return {
-        "propagation, wide": f"{10_000 * 50 / wide:.2g}",
-        "propagation": f"{1000 * 50 / usual:.2g}",
-        "against PyTorch": "PyTorch is not installed" if torch is None else f"{torch / usual:.0f}",
-        "against the host": f"{host / usual:.0f} ({threads()} threads)",
-        "separability": f"{decided(400, 'cpu') / decided(50_000, 'cuda'):.0f} ({threads()} threads)",
-    } | {name: f"{codes_of_host[name] / codes[name]:.0f} ({threads()} threads)" for name in codes}
+        "propagation, wide": (f"{10_000 * 50 / wide:.2g}", WIDE * wide),
+        "propagation": (f"{1000 * 50 / usual:.2g}", USUAL * usual),
+        "against PyTorch": ("PyTorch is not installed" if torch is None else f"{torch / usual:.0f}", USUAL * usual),
+        "against the host": (over(host / usual), USUAL * usual),
+        "separability": (over(decided(400, "cpu") / sets), SETS * sets),
+    } | {name: (over(codes_of_host[name] / codes[name]), codes[name]) for name in codes}
+
+
+def row(name: str, figure: str, seconds: float) -> str:
+    """One line of the table."""
+    floor = FLOORS.get(name, math.nan)
+    numbers = (f"{value:.2g}" if math.isfinite(value) else "" for value in (1e3 * floor, seconds / floor))
+    return f"| {ROWS[name]} | {TARGETS.get(name, '')} | {figure} | {' | '.join(numbers)} |"
 
 
 def main() -> None:
@@ -128,20 +149,22 @@ def main() -> None:
         if DOCUMENT.exists():
             return
     device = "no GPU yet" if missing is not None else ", ".join(found.name for found in gpu.devices())
-    figures = dict.fromkeys(ROWS, "not measured") if missing is not None else measure()
+    figures = dict.fromkeys(ROWS, ("not measured", math.nan)) if missing is not None else measure()
     text = "\n".join(
         [
             "# Benchmarks on a GPU",
             "",
-            "Written by `python benchmarks/gpu.py`, whole calls of `simulate` with their statistics on the host.",
+            "Written by `python benchmarks/gpu.py`: whole calls, from parameters to datasets in host memory.",
             f"Device: {device}. simnn {__version__}, {', '.join(gpu.versions())}, NumPy {np.__version__}, "
             f"{provenance.processor()}, {time.strftime('%Y-%m-%d')}.",
             "",
-            "| what | target | measured |",
-            "|---|---:|---:|",
-            *(f"| {ROWS[name]} | {TARGETS.get(name, '')} | {figures[name]} |" for name in ROWS),
+            "| what | target | measured | floor (ms) | measured over floor |",
+            "|---|---:|---:|---:|---:|",
+            *(row(name, *figures[name]) for name in ROWS),
             "",
-            "The modules `simnn.*.cuda` count operations and bytes, and say what floor they imply.",
+            "Floors are what counted operations and bytes take at least on an H200, transfers included: computed, in",
+            "the modules `simnn.propagation.cuda`, `simnn.capacity.cuda` and `simnn.olfaction.cuda`, not measured.",
+            "",
         ]
     )
     print(text)

@@ -5,6 +5,10 @@ own code. Here are the grids: for each layer on the way up, ``rise`` draws the t
 leaves the sums over the units of each; ``settle`` adds them up and makes the factors of the next layer. ``fall`` and
 ``sink`` do so on the way down. A wide network is many tiles, a narrow one few, and nothing else distinguishes them.
 
+At the end ``observe`` makes the statistics of each network, and ``accumulate`` adds them to the moments of their cell,
+trial after trial, a thread for each column: what returns to the host are means, or the statistics of trials that are
+kept.
+
 Normals are drawn from their counters on both ways, never stored: what a network leaves in memory is its small matrices,
 and the sums of the tiles of one layer. Where the rows of a tile do not fit into shared memory, each of a fixed number
 of blocks has its own in global memory.
@@ -15,7 +19,10 @@ added by 8 chains. So results are the same bits for every block size, and differ
 Operations for each neuron and layer, tanh, one input, both ways: half a Philox block twice (80 32-bit integer
 operations), two Box-Muller numbers twice (120 float), tanh and slope twice (50), sums (14): 190 float and 80 integer
 ones, some 60 bytes to and from shared memory, less than 0.1 to device memory. An H200 (132 SM, 1.98 GHz, 128 float and
-64 integer operations for each SM and cycle) could do 1.7e11 neuron-layers a second by either count.
+64 integer operations for each SM and cycle) could do 1.7e11 neuron-layers a second by either count. Statistics and
+moments of a network of 50 layers are 551 numbers: 13 kB written and read again, three times that with its matrices, or
+10 ns at 4.8 TB/s; but moments are a chain of some 150 cycles for each network, .1 us, a third of 1000 x 50
+neuron-layers. All host work is for each call, and done while the device computes.
 """
 
 import functools
