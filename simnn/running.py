@@ -14,6 +14,9 @@ from simnn._startup import collector_paused
 SLICE_SECONDS = 0.2
 """A slice of tasks is one call of a kernel: short enough for Ctrl-C and the progress bar, long against its overhead."""
 
+DEVICE_SECONDS = 1.0
+"""The same on a device: hundreds of launches, each of which takes the host time for its arguments, however large."""
+
 R = TypeVar("R")
 
 
@@ -61,37 +64,41 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
                 pending.append(pool.submit(timed, first, last))
                 first = last
             result, count, seconds = pending.popleft().result()
-            size = _next_size(count, seconds, most)
+            size = _next_size(count, SLICE_SECONDS / max(seconds, 1e-9), most)
             yield result
     finally:
         stop[0] = 1
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Iterator[R]:
+def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R], least: int = 1) -> Iterator[R]:
     """Run tasks in slices, one after the other, on this thread: for a device that runs tasks side by side itself.
 
     Parameters
     ----------
     tasks, most, run
         As of `in_slices`.
+    least : int
+        Smallest number of tasks of a slice but the last: the first slice, in which kernels are compiled, tells nothing.
 
     Yields
     ------
     object
         What ``run`` returned, slice by slice.
     """
-    stop, first, size = np.zeros(1, np.int64), 0, 1
+    stop, first, size = np.zeros(1, np.int64), 0, min(least, most)
     while first < tasks:
         last, start = min(first + size, tasks), time.perf_counter()
         result = run(first, last, stop)
-        size, first = _next_size(last - first, time.perf_counter() - start, most), last
+        seconds = time.perf_counter() - start
+        longer = DEVICE_SECONDS / max(seconds, 1e-9)
+        size, first = max(_next_size(last - first, longer, most), min(least, most)), last
         yield result
 
 
-def _next_size(tasks: int, seconds: float, most: int) -> int:
-    """Number of tasks that take as long as a slice should, after a slice of so many that took so long."""
-    return min(max(int(tasks * min(SLICE_SECONDS / max(seconds, 1e-9), 16.0)), 1), most)
+def _next_size(tasks: int, longer: float, most: int) -> int:
+    """Number of tasks of a slice that is to take so many times longer than one of so many tasks."""
+    return min(max(int(tasks * min(longer, 16.0)), 1), most)
 
 
 def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:

@@ -30,6 +30,10 @@ def test_tasks_of_a_device_run_once_in_order_and_on_the_thread_of_the_caller(mon
     assert [task for part in parts for task in part] == list(range(1000))
     # A slice takes a millisecond: they grow sixteenfold up to the most that is allowed.
     assert [len(part) for part in parts] == [1, 16, 256, 300, 300, 127]
+    assert [len(part) for part in running.one_by_one(1000, 300, run, least=10)] == [10, 160, 300, 300, 230]
+    monkeypatch.setattr(running, "DEVICE_SECONDS", 1e-6)
+    # What takes too long is not cut below the least: kernels may have been compiled in that time.
+    assert [len(part) for part in running.one_by_one(30, 300, run, least=10)] == [10, 10, 10]
     assert threads == {threading.current_thread()}
 
 

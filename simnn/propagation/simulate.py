@@ -45,6 +45,9 @@ _LONG_NAMES = {
     "other_output": "other output",
 }
 
+_NEURONS = 10**9
+"""Neurons, layers, inputs and outputs of a slice of tasks on a GPU, at least: less than a tenth of a second."""
+
 
 def _simulate(given: dict[str, Any]) -> "xr.Dataset":
     parameters = dict(given)
@@ -327,16 +330,13 @@ class _Work:
     sample : callable
         ``sample(cell, trial, stop)``: statistics of tasks.
     slices : callable
-        `simnn.running.in_slices` or `simnn.running.one_by_one`.
-    most : int
-        Largest number of tasks of a call.
+        ``slices(tasks, run)``: runs tasks in slices, see `simnn.running`.
     moments : type
         `simnn.device.moments.Moments` of such statistics.
     """
 
     sample: "Sample"
     slices: Callable[..., Any]
-    most: int
     moments: "type[Moments]"
 
 
@@ -356,7 +356,8 @@ def _on_threads(plan: Sweep, inputs: int, fill: "Callable[[Indices, Indices, Gra
         observe(cell, *sigmas, widths, depth, grams, rows)
         return rows
 
-    return _Work(sample, running.in_slices, memory.slice_tasks(plan, inputs), Moments)
+    most = memory.slice_tasks(plan, inputs)
+    return _Work(sample, lambda tasks, run: running.in_slices(tasks, most, run), Moments)
 
 
 def _conditional(plan: Sweep, bases: "list[Basis]") -> _Work:
@@ -386,7 +387,9 @@ def _on_gpu(plan: Sweep, bases: "list[Basis]") -> _Work:
         rows = sampler.run(cell, trial, stop)
         return rows.copy_to_host() if plan.run.keep_trials else rows
 
-    return _Work(sample, running.one_by_one, sampler.most, cuda.Moments)
+    neurons = max(sum(network.layers) for network in plan.networks) * len(bases[0].order) * plan.run.outputs
+    least = max(_NEURONS // neurons, 1)
+    return _Work(sample, lambda tasks, run: running.one_by_one(tasks, sampler.most, run, least), cuda.Moments)
 
 
 def _networks(plan: Sweep, bases: "list[Basis]") -> "Networks":
@@ -449,7 +452,7 @@ def _collect(plan: Sweep, inputs: int, work: _Work, progress: bool | None) -> di
     kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
     moments = work.moments(cells, columns)
     with track(cells * trials, "network", progress) as advance:
-        for cell, trial, rows in work.slices(cells * trials, work.most, run):
+        for cell, trial, rows in work.slices(cells * trials, run):
             if kept is not None:
                 kept[cell, trial] = rows
             else:
