@@ -158,15 +158,12 @@ def shared_cells(connections: "ArrayLike | xr.DataArray") -> "Array | xr.DataArr
         return shared
     import xarray as xr
 
-    name = str(connections.dims[1])
-    out = xr.DataArray(
-        shared, dims=(name, f"other_{name}"), name="shared_cells",
-        attrs={"long_name": "Kenyon cells that listen to both glomeruli", "units": "1"},
-    )  # fmt: skip
-    if name in connections.coords:
-        labels = connections[name]
-        out = out.assign_coords({dim: (dim, labels.values, labels.attrs) for dim in out.dims})
-    return out
+    given = xr.DataArray(connections)
+    name = str(given.dims[1])
+    dims = (name, f"other_{name}")
+    coords = {dim: (dim, given[name].values, given[name].attrs) for dim in dims if name in given.coords}
+    about = {"long_name": "Kenyon cells that listen to both glomeruli", "units": "1"}
+    return xr.DataArray(shared, coords, dims, "shared_cells", about)
 
 
 def _binary(connections: "ArrayLike | xr.DataArray") -> NDArray[np.bool_]:

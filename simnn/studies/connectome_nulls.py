@@ -261,12 +261,12 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
         binary = dataset["weights"].values == "binary"
         uniform[binary, i] = degree_laws.dimension(even, cells_with, levels, inhibition, fixed=False)
         degrees[binary, i] = degree_laws.dimension(fan_out, cells_with, levels, inhibition)
-    mean, variance = degree_laws.drawn_fan_out(fan_out, cells_with)
-    spread = np.square(mean).mean() + variance.mean()
+    mean, drawn = degree_laws.drawn_fan_out(fan_out, cells_with)
+    spread = np.square(mean).mean() + drawn.mean()
     order = len(fan_out) / fan_out.sum()  # 1 / (M p), p the mean probability of a connection
-    expected, square = degree_laws.shared_cells(fan_out, cells_with)
+    shared, variance = degree_laws.shared_cells(fan_out, cells_with)
     scores, null_scores = (
-        _z_scores(dataset[name].values, expected, square) for name in ("shared_cells", "null_shared_cells")
+        _z_scores(dataset[name].values, shared, variance) for name in ("shared_cells", "null_shared_cells")
     )
     dims, pair = ("weights", "inhibition", "coding_level"), ("glomerulus", "other_glomerulus")
     columns = {
@@ -278,11 +278,11 @@ def compare(dataset: "xr.Dataset") -> "xr.Dataset":
             spread / mean.mean() ** 2 - 1.0,
             "squared coefficient of variation of fan-outs after draws that follow the given ones",
         ),
-        "shared_cells_theory": (pair, expected, "mean number of cells that two glomeruli share for given degrees"),
-        "shared_cells_deviation": (pair, np.sqrt(square), "its standard deviation between random wirings"),
-        "z_score": (pair, scores, "shared cells beyond random wirings with these degrees, in standard deviations"),
-        "null_z_score": (pair, null_scores, "the same in one random wiring with these degrees"),
-        "mean_square_theory": ((), _mean_square(np.sign(square)), "mean square z-score of random wirings"),
+        "shared_cells_theory": (pair, shared, "mean number of cells that two glomeruli share for given degrees"),
+        "shared_cells_deviation": (pair, np.sqrt(variance), "standard deviation of shared_cells for given degrees"),
+        "z_score": (pair, scores, "deviation of shared_cells from its mean for given degrees, over the standard one"),
+        "null_z_score": (pair, null_scores, "the same for null_shared_cells, of one random wiring"),
+        "mean_square_theory": ((), _mean_square(np.sign(variance)), "mean square z-score for given degrees"),
     }
     return dataset.assign(
         {name: (d, values, {"long_name": label, "units": "1"}) for name, (d, values, label) in columns.items()}
@@ -354,21 +354,19 @@ def claims(dataset: "xr.Dataset") -> list[Claim]:
             correction=f"draws without replacement flatten it, from {spread**2:.3f}; keep degrees to see what pairs do",
         )
     )
-    rows += _converging(dataset)
+    rows += _converging(dataset, degrees, deviation)
     if given.get("connectome") is not None:
         rows += _published(dataset, kept, kept_stderr, degrees, deviation)
     return rows
 
 
-def _converging(dataset: "xr.Dataset") -> list[Claim]:
+def _converging(dataset: "xr.Dataset", degrees: "xr.DataArray", deviation: "xr.DataArray") -> list[Claim]:
     """Whether pairs of glomeruli share the cells that degrees say: random wirings do; connectomes are said not to."""
     given = studies.parameters(dataset)
-    expected = dataset["mean_square_theory"].item()
     random, stderr = dataset["null_mean_square"].item(), dataset["null_mean_square_stderr"].item()
-    # Variances leave out a part of the order of the inverse number of cells.
-    order = expected / float(dataset["cells_with"].sum())
-    scores = dataset["z_score"].values
-    found, deviation = float(_mean_square(scores)), stderr * np.sqrt(given["trials"])
+    expected, found = dataset["mean_square_theory"].item(), float(_mean_square(dataset["z_score"].values))
+    order = expected / float(dataset["cells_with"].sum())  # what variances leave out
+    single = stderr * np.sqrt(given["trials"])
     rows = [
         Claim.test(
             "OLF3",
@@ -381,31 +379,37 @@ def _converging(dataset: "xr.Dataset") -> list[Claim]:
         )
     ]
     if given.get("connectome") is None:
-        statement = "no pair of glomeruli over-converges in a wiring that is random given its degrees: mean square z-score"
-        rows.append(
-            Claim.test(
-                "OLF3", statement, prediction=expected, measured=found, stderr=deviation, tolerance=order
-            )
-        )  # fmt: skip
-        return rows
-    first, second = np.triu_indices(len(scores), 1)
+        statement = "pairs of glomeruli converge as degrees say if all else is random: mean square z-score"
+        return [
+            *rows,
+            Claim.test("OLF3", statement, prediction=expected, measured=found, stderr=single, tolerance=order),
+        ]
     names, shared = dataset["glomerulus"].values.tolist(), dataset["shared_cells"].values
+    first, second = np.triu_indices(len(names), 1)
     most = [
         f"{names[i]} and {names[j]}, {shared[i, j]:.0f} for {dataset['shared_cells_theory'].values[i, j]:.1f}"
-        for i, j in ((first[k], second[k]) for k in np.argsort(-scores[first, second])[:_SHOWN])
+        for k in np.argsort(-dataset["z_score"].values[first, second], kind="stable")[:_SHOWN]
+        for i, j in [(first[k], second[k])]
     ]
     rows.append(
         Claim.test(
             "OLF3",
-            "connectomes over-converge, some pairs of glomeruli share more cells than degrees say: what the mean square "
-            f"z-score, {found:.2f} against {expected:.2f} \u00b1 {deviation:.2f}, lacks to exceed four deviations; first "
-            f"of all pairs {'; '.join(most)}",
+            "connectomes over-converge, pairs of glomeruli share more cells than degrees say: what the mean square "
+            f"z-score, {found:.2f} against {expected:.2f} \u00b1 {single:.2f}, lacks to exceed four deviations; most "
+            f"for {'; '.join(most)}",
             prediction=0.0,
-            measured=max(expected + order + studies.STANDARD_ERRORS * deviation - found, 0.0),
+            measured=max(expected + order + studies.STANDARD_ERRORS * single - found, 0.0),
             stderr=0.0,
         )
     )
-    return rows
+    excess = (dataset["dimension"] - degrees + studies.STANDARD_ERRORS * deviation).clip(0.0)
+    return rows + Claim.worst(
+        "OLF3",
+        "over-convergence lowers the dimension: what exceeds four deviations below random wirings",
+        prediction=0.0 * degrees,
+        measured=excess,
+        stderr=0.0 * degrees,
+    )
 
 
 def _ratio(a: "xr.DataArray", a_err: "xr.DataArray", b: "xr.DataArray", b_err: "xr.DataArray") -> Any:
@@ -487,7 +491,7 @@ def figure(dataset: "xr.Dataset") -> "Figure":
     kinds = [(w, i) for w in dataset["weights"].values.tolist() for i in dataset["inhibition"].values.tolist()]
     with plotting.figure_style():
         fig = plt.figure(figsize=(plotting.DOUBLE_COLUMN, 6.5))
-        upper, lower = fig.subfigures(2, 1, height_ratios=(2.7, 3.8))
+        (upper,), (lower,) = fig.subfigures(2, 1, squeeze=False, height_ratios=(2.7, 3.8))
         axes = upper.subplots(1, len(kinds), sharey=True, squeeze=False)
         for letter, ax, (weights, inhibition) in zip("abcd", axes[0], kinds, strict=False):
             _draw(ax, dataset.sel(weights=weights, inhibition=inhibition))
@@ -537,7 +541,7 @@ def _draw_scores(ax: "Axes", dataset: "xr.Dataset") -> None:
     first, second = np.triu_indices(dataset.sizes["glomerulus"], 1)
     given, random = (dataset[name].values[first, second] for name in ("z_score", "null_z_score"))
     lowest, highest = np.floor(min(given.min(), random.min())), np.ceil(max(given.max(), random.max()))
-    bins = np.arange(lowest, highest + 0.75, 0.5)
+    bins = np.arange(lowest, highest + 0.75, 0.5).tolist()
     ax.hist(random, bins, histtype="stepfilled", color="0.7", label=f"random, {np.square(random).mean():.2f}")
     ax.hist(given, bins, histtype="step", color=plotting.COLORS[0], label=f"given, {np.square(given).mean():.2f}")
     ax.set(xlabel="z-score", ylabel="pairs of glomeruli", yscale="log")
