@@ -511,9 +511,10 @@ def figure(dataset: "xr.Dataset") -> "Figure":
 def _draw_pairs(ax: "Axes", dataset: "xr.Dataset") -> None:
     """Z-scores, similar glomeruli side by side: of the wiring above the diagonal, of a random one below."""
     from scipy.cluster import hierarchy
+    from scipy.spatial import distance
 
-    scores = dataset["z_score"].values
-    order = hierarchy.leaves_list(hierarchy.linkage(scores, "average", optimal_ordering=True))
+    distances = distance.pdist(dataset["z_score"].values)
+    order = hierarchy.leaves_list(hierarchy.linkage(distances, "average", optimal_ordering=True))
     size = len(order)
     given, random = (dataset[name].values[np.ix_(order, order)] for name in ("z_score", "null_z_score"))
     scores = np.where(np.eye(size, dtype=bool), np.nan, np.triu(given) + np.tril(random))

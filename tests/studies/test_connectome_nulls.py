@@ -190,10 +190,10 @@ def test_captions_name_the_data(measured):
 
 
 def converging(wiring, members, sweeps, seed):
-    """Trades between pairs of cells that keep all degrees; one of the two gets as many members as it can."""
+    """Trades between pairs of cells that keep all degrees; the earlier cell gets as many members as it can."""
     wiring, rng = wiring.copy(), np.random.default_rng(seed)
     for _ in range(sweeps):
-        for a, b in rng.permutation(len(wiring))[: 2 * (len(wiring) // 2)].reshape(-1, 2):
+        for a, b in np.sort(rng.permutation(len(wiring)).reshape(-1, 2)):
             differ = rng.permutation(np.flatnonzero(wiring[a] != wiring[b]))
             differ = differ[np.argsort(~members[differ], kind="stable")]
             count = wiring[a, differ].sum()
@@ -201,10 +201,10 @@ def converging(wiring, members, sweeps, seed):
     return wiring
 
 
-@pytest.mark.parametrize("sweeps", [0, 1])
+@pytest.mark.parametrize("sweeps", [0, 5])
 def test_over_convergence_is_found_and_lowers_the_dimension(sweeps, tmp_path):
     given = (olfaction.synthetic_connectome(300, 40, claws=4.0, fan_out_spread=0.5, seed=8) > 0).values
-    wiring = converging(given, np.arange(40) < 6, sweeps, 1)
+    wiring = converging(given, np.arange(40) < 12, sweeps, 1)
     for axis in (0, 1):
         np.testing.assert_array_equal(wiring.sum(axis=axis), given.sum(axis=axis))
     path = tmp_path / "wiring.csv"
@@ -212,19 +212,19 @@ def test_over_convergence_is_found_and_lowers_the_dimension(sweeps, tmp_path):
     rows = (f"c{k}," + ",".join(str(9 * int(v)) for v in row) for k, row in enumerate(wiring))
     path.write_text("\n".join([f"kenyon_cell,{names}", *rows]) + "\n")
     dataset = compared(connectome=str(path), weights=["binary"])
-    planted = dataset["z_score"].values[:6, :6][np.triu_indices(6, 1)]
+    planted = dataset["z_score"].values[:12, :12][np.triu_indices(12, 1)]
     square = float(connectome_nulls._mean_square(dataset["z_score"].values))
     lost = 1.0 - dataset["dimension"] / dataset["degrees_theory"]
     if sweeps:
         assert planted.mean() > 2.0
         assert square > 1.5
-        assert np.all(lost > 0.02)
-        assert verdicts(dataset, "over-converge") == {"holds"}
+        assert np.all(lost > 0.06)
+        assert verdicts(dataset, "connectomes over-converge") == {"holds"}
     else:
         assert abs(planted.mean()) < 1.0
         assert square == pytest.approx(1.0, abs=0.3)
-        assert np.all(np.abs(lost) < 0.02)
-        assert verdicts(dataset, "over-converge") == {"fails"}
+        assert np.all(np.abs(lost) < 0.04)
+        assert verdicts(dataset, "connectomes over-converge") == {"fails"}
     assert verdicts(dataset, "over-convergence lowers") == ({"holds"} if sweeps else {"fails"})
     assert verdicts(dataset, "degrees determine") == {"holds"}
 
