@@ -8,6 +8,7 @@ the law
 ``P(o | a, b) ~ [x^a y^b z^o] prod_i (1 + w_i x + w_i y + w_i^2 x y z)``,
 
 which a recursion over glomeruli gives exactly; with equal odds it is hypergeometric. Overlaps determine the dimension.
+Seen from the other side, so do the numbers S of cells that pairs of glomeruli share: ``sum_jk o_jk^2 = sum_il S_il^2``.
 
 References
 ----------
@@ -186,6 +187,75 @@ def dimension(
     f = np.asarray(coding_level, np.float64)
     r = theory.output_correlation(np.clip(np.where(possible, rho, 0.0), -1.0, 1.0), f[..., None, None, None])
     return np.asarray(cells / (1.0 + (weight * np.square(r)).sum(axis=(-3, -2, -1)) / cells))
+
+
+def shared_cells(fan_out: ArrayLike, cells_with: ArrayLike) -> tuple[Array, Array]:
+    """Law of the numbers of cells that pairs of glomeruli share in random wirings with given degrees.
+
+    Parameters
+    ----------
+    fan_out : (N,) array
+        F, positive.
+    cells_with : (n,) array of int
+        Numbers of cells with 0, 1, ... inputs.
+
+    Returns
+    -------
+    mean, variance : (N, N) array
+        Of `simnn.olfaction.nulls.shared_cells` after `simnn.olfaction.nulls.curveball`; F and 0 on the diagonal. To
+        first order in 1 / M: variances are off by a part of about 1 / M, means by a few hundredths of a cell.
+
+    Raises
+    ------
+    ValueError
+        As `odds_of`.
+
+    Notes
+    -----
+    Cells that draw by themselves include any glomeruli a, b, ... with the probability
+
+    ``P(a, b, ... | k) ~ [z^k] prod_i (1 + w_i z) q_a q_b ..., q_i = w_i z / (1 + w_i z)``,
+
+    whose coefficients a sum over roots of unity gives exactly. Fan-outs that are given, not only on average, take from
+    the variance of S what a linear regression on them explains, ``cov(S, F) cov(F, F)^-1 cov(F, S)``, and multiply the
+    rest by M / (M - 1), as in the hypergeometric law of two sets of cells.
+    """
+    number = counts("cells_with", cells_with, 0)
+    odds = odds_of(fan_out, cells_with)
+    size, cells = len(odds), int(number.sum())
+    # An odd number of nodes leaves out -1, where 1 + w z can vanish; conjugate nodes count twice.
+    nodes = size + 1 + size % 2
+    circle = np.exp(2j * np.pi * np.arange(nodes // 2 + 1) / nodes)
+    first, second = np.triu_indices(size, 1)
+    pairs = np.arange(len(first))
+    inputs = number @ np.arange(len(number)) / cells
+    mean, variance = np.zeros(len(first)), np.zeros(len(first))
+    slope, covariance = np.zeros((len(first), size)), np.zeros((size, size))
+    for k in np.flatnonzero(number).tolist():
+        # Near the saddle point, so that no digits cancel.
+        z = circle * (k + 0.5) / (size - k + 0.5) * (size - inputs) / inputs
+        u = z[:, None] * odds
+        logarithm = np.log(1.0 + u).sum(axis=1) - k * np.log(z)
+        weight = np.exp(logarithm - logarithm[0])
+        weight[1:] *= 2.0
+        weight /= weight.real.sum()
+        q = u / (1.0 + u)
+        product = weight[:, None] * q[:, first] * q[:, second]
+        one, two, three = (weight @ q).real, product.real.sum(axis=0), (product.T @ q).real
+        three[pairs, first] = three[pairs, second] = two
+        both = np.diag(one)
+        both[first, second] = both[second, first] = two
+        mean += number[k] * two
+        variance += number[k] * two * (1.0 - two)
+        slope += number[k] * (three - np.outer(two, one))
+        covariance += number[k] * (both - np.outer(one, one))
+    # One direction is without variance, the sum of all fan-outs; adding 1 fills it and changes nothing else.
+    variance -= (slope.T * np.linalg.solve(covariance + 1.0, slope.T)).sum(axis=0)
+    variance[variance < _ACCURACY * cells] = 0.0
+    means, variances = np.diag(np.asarray(fan_out, np.float64)), np.zeros((size, size))
+    means[first, second] = means[second, first] = mean
+    variances[first, second] = variances[second, first] = variance * cells / (cells - 1.0)
+    return means, variances
 
 
 def drawn_fan_out(fan_out: ArrayLike, cells_with: ArrayLike) -> tuple[Array, Array]:

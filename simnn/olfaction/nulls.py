@@ -2,7 +2,7 @@
 
 All keep the number of glomeruli of every Kenyon cell. `curveball` also keeps the number of Kenyon cells of every
 glomerulus, exactly; `frequency_weighted` only on average and not quite, since draws without replacement flatten it;
-`uniform` forgets it.
+`uniform` forgets it. What pairs of glomeruli do beyond their degrees shows in `shared_cells`.
 """
 
 from typing import TYPE_CHECKING, Any, overload
@@ -127,6 +127,43 @@ def uniform(connections: "ArrayLike | xr.DataArray", seed: int = 0) -> "Array | 
     wiring = _binary(connections)
     keys = np.random.default_rng(seed).random(wiring.shape)
     return _like(connections, _smallest(keys, wiring.sum(axis=1)), "random connections, all glomeruli alike")
+
+
+@overload
+def shared_cells(connections: "xr.DataArray") -> "xr.DataArray": ...
+@overload
+def shared_cells(connections: ArrayLike) -> "Array": ...
+def shared_cells(connections: "ArrayLike | xr.DataArray") -> "Array | xr.DataArray":
+    """Count the Kenyon cells that listen to both of two glomeruli.
+
+    Parameters
+    ----------
+    connections : array (kenyon_cell, glomerulus) or xarray.DataArray
+        Zeros and ones.
+
+    Returns
+    -------
+    array (glomerulus, other_glomerulus) or xarray.DataArray
+        Whole numbers, symmetric; the fan-outs are on the diagonal. `simnn.olfaction.degree_laws.shared_cells` has their
+        mean and variance in random wirings with the same degrees.
+
+    Raises
+    ------
+    ValueError
+        If an entry is neither zero nor one.
+    """
+    wiring: Array = _binary(connections).astype(np.float64)
+    shared: Array = wiring.T @ wiring
+    if not hasattr(connections, "dims"):
+        return shared
+    import xarray as xr
+
+    given = xr.DataArray(connections)
+    name = str(given.dims[1])
+    dims = (name, f"other_{name}")
+    coords = {dim: (dim, given[name].values, given[name].attrs) for dim in dims if name in given.coords}
+    about = {"long_name": "Kenyon cells that listen to both glomeruli", "units": "1"}
+    return xr.DataArray(shared, coords, dims, "shared_cells", about)
 
 
 def _binary(connections: "ArrayLike | xr.DataArray") -> NDArray[np.bool_]:

@@ -539,6 +539,25 @@ def test_curveball_agrees_with_trades_one_by_one():
     assert abs(ours.mean() - theirs.mean()) < 5.0 * error
 
 
+def test_shared_cells_are_counted():
+    wiring = random_wiring(30, 8, 3)
+    found = nulls.shared_cells(wiring)
+    expected = [[sum(row[i] and row[j] for row in wiring) for j in range(8)] for i in range(8)]
+    np.testing.assert_array_equal(found, expected)
+    named = xr.DataArray(
+        wiring, {"glomerulus": ("glomerulus", list("abcdefgh"), {"units": "1"})}, ("kenyon_cell", "glomerulus")
+    )
+    shared = nulls.shared_cells(named)
+    np.testing.assert_array_equal(shared, expected)
+    assert shared.sel(glomerulus="c", other_glomerulus="e") == expected[2][4]
+    assert shared.dims == ("glomerulus", "other_glomerulus")
+    assert shared.other_glomerulus.attrs == {"units": "1"}
+    assert shared.attrs["units"] == "1"
+    assert nulls.shared_cells(named.drop_vars("glomerulus")).dims == shared.dims
+    with pytest.raises(ValueError, match=r"^connections: 2 at \(0, 1\) is not allowed"):
+        nulls.shared_cells([[1, 2]])
+
+
 @pytest.mark.parametrize("null", [nulls.frequency_weighted, nulls.uniform])
 def test_draws_keep_the_degrees_of_cells(null):
     wiring = random_wiring(200, 12, 5)

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special
 
 from simnn import olfaction
-from simnn.olfaction import degree_laws, nulls, theory
+from simnn.olfaction import degree_laws, nulls, synthetic, theory
 
 LEVELS = np.array([0.05, 0.1])
 ODDS = np.array([0.2, 0.5, 1.0, 1.7, 3.0])
@@ -94,6 +95,73 @@ def test_curveball_has_the_dimension_of_its_degrees(inhibition):
     assert np.all(np.abs(found.mean(axis=0) - expected) < 4.5 * stderr + order * expected)
     naive = degree_laws.dimension(fan_out, cells_with, LEVELS, inhibition, fixed=False)
     assert np.all(found.mean(axis=0) - naive > 4.0 * stderr)
+
+
+def pairs_of_four(fan_out):
+    """Exact mean and variance of the pairs of 4 glomeruli that share cells, where each cell has two: all 6 numbers."""
+    f = np.asarray(fan_out)
+    s01, s02 = np.meshgrid(*2 * [np.arange(f[0] + 1)], indexing="ij")
+    s12 = (f[0] + f[1] + f[2] - f[3]) // 2 - s01 - s02
+    shared = np.array([s01, s02, f[0] - s01 - s02, s12, f[1] - s01 - s12, f[2] - s02 - s12])
+    # Ways to deal so many cells with each pair of glomeruli.
+    ways = np.where(shared.min(axis=0) >= 0, -special.gammaln(np.maximum(shared, 0) + 1.0).sum(axis=0), -np.inf)
+    chances = np.exp(ways - ways.max()) / np.exp(ways - ways.max()).sum()
+    mean = (chances * shared).sum(axis=(1, 2))
+    return mean, (chances * shared**2).sum(axis=(1, 2)) - mean**2
+
+
+@pytest.mark.parametrize("cells", [40, 160, 640])
+@pytest.mark.parametrize("share", [(0.25, 0.25, 0.25, 0.25), (0.4, 0.3, 0.2, 0.1)])
+def test_shared_cells_are_enumerated_to_first_order(cells, share):
+    fan_out = np.rint(np.array(share) * 2 * cells).astype(int)
+    mean, variance = pairs_of_four(fan_out)
+    upper = np.triu_indices(4, 1)
+    found, spread = (law[upper] for law in degree_laws.shared_cells(fan_out, [0, 0, cells]))
+    np.testing.assert_allclose(found, mean, atol=0.02)
+    np.testing.assert_allclose(spread / variance, 1.0, atol=1.0 / cells)
+    assert np.abs(spread / variance - 1.0).max() > 0.2 / cells
+
+
+def test_shared_cells_without_a_choice_have_no_variance():
+    """Of three glomeruli, a cell with two lacks one; a cell with one shares nothing; a cell with all is certain."""
+    fan_out = np.array([30.0, 50.0, 40.0])
+    for extra in (0, 7):
+        mean, variance = degree_laws.shared_cells(fan_out + extra, [0, 0, 60, extra])
+        np.testing.assert_allclose(mean[np.triu_indices(3, 1)], np.array([20.0, 10.0, 30.0]) + extra, rtol=1e-10)
+        np.testing.assert_array_equal(variance, 0.0)
+        np.testing.assert_array_equal(np.diag(mean), fan_out + extra)
+    mean, variance = degree_laws.shared_cells(fan_out, [0, 120])
+    np.testing.assert_allclose(mean, np.diag(fan_out), atol=1e-12)
+    np.testing.assert_array_equal(variance, 0.0)
+
+
+def test_shared_cells_agree_with_inclusions_however_unequal_cells_are():
+    """Cells with 1 to 50 of 57 inputs: what a glomerulus shares with all others, and what all share."""
+    cells_with = np.r_[0, np.full(10, 100), np.zeros(38, int), 1, 1]
+    fan_out = np.linspace(1.0, 9.0, 57)
+    fan_out *= cells_with @ np.arange(51) / fan_out.sum()
+    mean, variance = degree_laws.shared_cells(fan_out, cells_with)
+    others = degree_laws.inclusions(degree_laws.odds_of(fan_out, cells_with), 50) @ (cells_with * (np.arange(51) - 1))
+    np.testing.assert_allclose(mean.sum(axis=1) - fan_out, others, rtol=1e-11)
+    np.testing.assert_array_equal(variance, variance.T)
+    assert np.all(variance[~np.eye(57, dtype=bool)] > 0.0)
+
+
+def test_curveball_shares_the_cells_that_its_degrees_say():
+    """80 draws; mean chi squares of 780 pairs and of the draws within 5 of their errors (false alarm 1e-6)."""
+    wiring, fan_out, cells_with = skewed(200)
+    mean, variance = degree_laws.shared_cells(fan_out, cells_with)
+    upper = np.triu_indices(len(fan_out), 1)
+    shared = np.array([nulls.shared_cells(nulls.curveball(wiring, sweeps=40, seed=s))[upper] for s in range(80)])
+    scores = (shared - mean[upper]) / np.sqrt(variance[upper])
+    assert np.mean(80.0 * np.square(scores.mean(axis=0))) == pytest.approx(1.0, abs=5.0 * np.sqrt(2.0 / 780.0))
+    squares = np.square(scores).mean(axis=1)
+    assert squares.mean() == pytest.approx(1.0, abs=5.0 * squares.std() / np.sqrt(80.0) + 1.0 / 200.0)
+    # Cells that do not know each other, with the same odds, vary more: given fan-outs explain a sixth.
+    odds, inputs = degree_laws.odds_of(fan_out, cells_with), wiring.sum(axis=1)
+    rows = [synthetic._independent_rows(np.random.default_rng(s), odds, inputs) for s in range(80)]
+    free = np.array([nulls.shared_cells(row)[upper] for row in rows])
+    assert np.mean(free.var(axis=0) / variance[upper]) == pytest.approx(1.2, abs=0.1)
 
 
 def test_fan_outs_of_frequency_weighted_draws():

@@ -72,8 +72,12 @@ def test_cells_keep_their_numbers_of_synapses(kind):
 
 
 @pytest.mark.parametrize(
-    "name", ["uniform_theory", "degrees_theory", "frequency_spread_theory", "dimension", "null_spread"]
-)
+    "name",
+    [
+        "uniform_theory", "degrees_theory", "frequency_spread_theory", "mean_square_theory", "dimension", "null_spread",
+        "null_mean_square", "z_score",
+    ],
+)  # fmt: skip
 def test_claims_fail_when_one_number_is_off(small, name):
     assert all(row.verdict.startswith("holds") for row in connectome_nulls.claims(small))
     wrong = small.assign({name: 1.3 * small[name]})
@@ -152,6 +156,19 @@ def test_the_hemibrain_is_not_random_given_its_degrees(hemibrain):
     assert verdicts(hemibrain, "degrees determine") == {"holds"}
 
 
+def test_the_hemibrain_over_converges(hemibrain):
+    """Food odors' DM1, DM2, DM4 among themselves, and those of temperature and humidity; not with each other."""
+    score = hemibrain["z_score"]
+    np.testing.assert_array_equal(score, score.T)
+    for pair in (("DM1", "DM4"), ("DM2", "DM4"), ("VP1m+VP5", "VP2")):
+        assert score.sel(glomerulus=pair[0], other_glomerulus=pair[1]) > 4.0
+    assert score.sel(glomerulus="DM4", other_glomerulus="VP1m") < -4.0
+    assert float(connectome_nulls._mean_square(score.values)) == pytest.approx(3.30, abs=0.01)
+    assert verdicts(hemibrain, "VP1m+VP5 and VP2, 12 for 0.9; VP1m+VP5 and VP4, 3 for 0.1") == {"holds"}
+    assert verdicts(hemibrain, "over-convergence lowers") == {"holds"}
+    assert verdicts(hemibrain, "degrees determine mean and variance") == {"holds"}
+
+
 def test_fafb_has_costs_of_its_own(measured):
     ds = compared(
         connectome=str(measured(CLAWS)), glomerulus_names=str(measured(NAMES)), threshold=1, weights=["binary"],
@@ -162,6 +179,7 @@ def test_fafb_has_costs_of_its_own(measured):
     assert np.all((1.0 - kept > 0.195) & (1.0 - kept < 0.235))  # 20-23%
     np.testing.assert_allclose(1.0 - ds["dimension"] / ds["degrees_theory"], 0.05, atol=0.01)
     assert verdicts(ds, "costs about 32%") == {"fails"}
+    assert verdicts(ds, "DM1 and DM4, 27 for 11.5") == {"holds"}
     assert verdicts(ds, "degrees determine") == {"holds"}
 
 
@@ -169,6 +187,56 @@ def test_captions_name_the_data(measured):
     assert "synthetic" in connectome_nulls.source(SMALL)
     given = connectome_nulls.validate(SMALL | {"connectome": str(measured(EDGES)), "neurons": str(measured(NEURONS))})
     assert "Scheffer et al. 2020, eLife 9, e57443 (hemibrain, CC BY 4.0)" in connectome_nulls.source(given)
+
+
+def converging(wiring, members, sweeps, seed):
+    """Trades between pairs of cells that keep all degrees; the earlier cell gets as many members as it can."""
+    wiring, rng = wiring.copy(), np.random.default_rng(seed)
+    for _ in range(sweeps):
+        for a, b in np.sort(rng.permutation(len(wiring)).reshape(-1, 2)):
+            differ = rng.permutation(np.flatnonzero(wiring[a] != wiring[b]))
+            differ = differ[np.argsort(~members[differ], kind="stable")]
+            count = wiring[a, differ].sum()
+            wiring[a, differ], wiring[b, differ] = np.arange(len(differ)) < count, np.arange(len(differ)) >= count
+    return wiring
+
+
+@pytest.mark.parametrize("sweeps", [0, 5])
+def test_over_convergence_is_found_and_lowers_the_dimension(sweeps, tmp_path):
+    given = (olfaction.synthetic_connectome(300, 40, claws=4.0, fan_out_spread=0.5, seed=8) > 0).values
+    wiring = converging(given, np.arange(40) < 12, sweeps, 1)
+    for axis in (0, 1):
+        np.testing.assert_array_equal(wiring.sum(axis=axis), given.sum(axis=axis))
+    path = tmp_path / "wiring.csv"
+    names = ",".join(f"G{k}" for k in range(40))
+    rows = (f"c{k}," + ",".join(str(9 * int(v)) for v in row) for k, row in enumerate(wiring))
+    path.write_text("\n".join([f"kenyon_cell,{names}", *rows]) + "\n")
+    dataset = compared(connectome=str(path), weights=["binary"])
+    planted = dataset["z_score"].values[:12, :12][np.triu_indices(12, 1)]
+    square = float(connectome_nulls._mean_square(dataset["z_score"].values))
+    lost = 1.0 - dataset["dimension"] / dataset["degrees_theory"]
+    if sweeps:
+        assert planted.mean() > 2.0
+        assert square > 1.5
+        assert np.all(lost > 0.06)
+        assert verdicts(dataset, "connectomes over-converge") == {"holds"}
+    else:
+        assert abs(planted.mean()) < 1.0
+        assert square == pytest.approx(1.0, abs=0.3)
+        assert np.all(np.abs(lost) < 0.04)
+        assert verdicts(dataset, "connectomes over-converge") == {"fails"}
+    assert verdicts(dataset, "over-convergence lowers") == ({"holds"} if sweeps else {"fails"})
+    assert verdicts(dataset, "degrees determine") == {"holds"}
+
+
+def test_cells_with_one_glomerulus_share_nothing():
+    dataset = compared(claws=1.0, weights=["binary"], inhibition=["none"])
+    for name in ("shared_cells", "null_shared_cells", "shared_cells_theory"):
+        np.testing.assert_allclose(dataset[name], np.diag(dataset["fan_out"]), atol=1e-12)
+    for name in ("z_score", "mean_square_theory", "null_mean_square", "shared_cells_deviation"):
+        np.testing.assert_array_equal(dataset[name], 0.0)
+    assert verdicts(dataset, "mean square z-score") == {"holds"}
+    plt.close(connectome_nulls.figure(dataset))
 
 
 MATRIX = "kenyon_cell," + ",".join(f"G{k}" for k in range(12)) + "\n"
@@ -223,7 +291,18 @@ def test_an_unknown_table_runs_through_the_pipeline(tmp_path, monkeypatch):
     assert "as in the hemibrain" in (tmp_path / "claims.csv").read_text()
 
 
-def test_figures_of_measured_wirings_have_one_panel_for_each_kind(hemibrain):
+def test_figures_of_measured_wirings_show_each_kind_and_name_each_glomerulus(hemibrain):
     figure = connectome_nulls.figure(hemibrain)
-    assert len(figure.axes) == 2
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")] == ["a", "b", "c", "d"]
+    (matrix,) = (ax for ax in figure.axes if ax.get_images() and ax.get_title(loc="left"))
+    named = [text.get_text() for minor in (False, True) for text in matrix.get_yticklabels(minor=minor)]
+    assert sorted(named) == sorted(hemibrain["glomerulus"].values.tolist())
+    shown = matrix.get_images()[0].get_array()
+    names = hemibrain["glomerulus"].values.tolist()
+    order = np.empty(57, int)
+    order[::2], order[1::2] = ([names.index(name) for name in half] for half in (named[:29], named[29:]))
+    upper, lower = np.triu_indices(57, 1), np.tril_indices(57, -1)
+    for name, half in (("z_score", upper), ("null_z_score", lower)):
+        np.testing.assert_array_equal(shown[half], hemibrain[name].values[np.ix_(order, order)][half])
+    assert matrix.get_images()[0].get_clim() == (-5.0, 5.0)
     plt.close(figure)
