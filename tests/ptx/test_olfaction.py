@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simnn.device import targets
-from simnn.olfaction import cpu, cuda
+from simnn.olfaction import cpu, cuda_kernels
 from tests.ptx import ARCHITECTURES, compiled
 
 REAL, ROW, WORD = np.float32(1.0), np.zeros(2, np.float32), np.uint32(1)
@@ -35,7 +35,7 @@ KERNELS = {
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_stays_in_its_budget(name, architecture):
     arguments, registers, shared = KERNELS[name]
-    result = compiled(getattr(cuda.bind(targets.cuda(np.float32)), name), arguments, architecture)
+    result = compiled(getattr(cuda_kernels.bind(targets.cuda(np.float32)), name), arguments, architecture)
     assert result.spills == 0
     assert result.stack == 0
     assert result.registers <= registers
@@ -48,4 +48,4 @@ def test_a_kernel_stays_in_its_budget(name, architecture):
 
 
 def test_every_kernel_is_compiled():
-    assert set(KERNELS) == set(cuda.Kernels._fields)
+    assert set(KERNELS) == set(cuda_kernels.Kernels._fields)

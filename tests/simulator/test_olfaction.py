@@ -8,7 +8,7 @@ import xarray as xr
 
 from simnn import olfaction, sweeps
 from simnn.device import targets
-from simnn.olfaction import codes, cpu, cuda, kernels, model
+from simnn.olfaction import codes, cpu, cuda, cuda_kernels, kernels, model
 
 # The package has a function of this name.
 simulate = importlib.import_module("simnn.olfaction.simulate")
@@ -95,7 +95,7 @@ def test_the_first_of_equal_drives_win():
     tile = np.zeros((1, 300, 128), np.float32)
     tile[0, :, :3] = drives.T
     out = np.zeros((3, 10), np.uint32)
-    cuda.bound().compete[(1, 1), 64](tile, 270, out)
+    cuda_kernels.bound().compete[(1, 1), 64](tile, 270, out)
     found = np.unpackbits(out.view(np.uint8), axis=1, bitorder="little", count=300)
     order = np.argsort(-drives, axis=1, kind="stable")[:, :270]
     wanted = np.zeros((3, 300), bool)
@@ -153,7 +153,7 @@ def test_sums_do_not_depend_on_blocks_or_chunks(strict):
 def test_overlaps_of_long_codes_of_many_odors():
     packed = np.random.default_rng(5).integers(0, 2**32, (40, 35), np.uint32)
     own, total, square = np.zeros(40, np.int64), np.zeros(40, np.int64), np.zeros(1, np.int64)
-    cuda.bound().overlap_sums[(2, 2), 32](packed, own, total, square)
+    cuda_kernels.bound().overlap_sums[(2, 2), 32](packed, own, total, square)
     bits = np.unpackbits(packed.view(np.uint8), axis=1).astype(np.int64)
     overlaps = bits @ bits.T
     np.testing.assert_array_equal(own, np.diag(overlaps))
@@ -165,7 +165,7 @@ def test_half_an_error_where_a_field_is_zero():
     packed = np.array([[0, 0], [1, 0], [3, 8], [2, 0]], np.uint32)
     weight, halves = np.zeros(64, np.int64), np.zeros(1, np.int64)
     weight[[0, 1, 35]] = 2, -2, 5
-    cuda.bound().wrong[1, 32](packed, np.array([1, -1, 1, -1], np.int8), weight, 0.0, 0.0, halves)
+    cuda_kernels.bound().wrong[1, 32](packed, np.array([1, -1, 1, -1], np.int8), weight, 0.0, 0.0, halves)
     assert halves[0] == 1 + 2 + 0 + 0
 
 
