@@ -15,6 +15,8 @@ odors, drawn            1e6 normals, 4 MB written and read                     2
 codes by threshold      5 MB written                                           1 us
 drives kept             160 MB written                                         33 us
 four digits, bits       5 times 160 MB read                                    167 us
+1,000 drives compared   2.8e7 multiply-adds for odors and partners, 6e6 more   4 us
+                        in double precision; inputs again: 112 MB
 ======================  =====================================================  ========
 
 So codes by thresholds take at least 50 us and codes by competition 250 us (two threads of the CPU: 8.5 and 25 ms).
@@ -37,7 +39,10 @@ from simnn.olfaction.kernels import LANES, Rule, Wires, words_of
 THREADS = TEAM if gpu.SIMULATED else 256
 """Threads of a block; any multiple of `TEAM`."""
 
-_SLICES = 64
+_SLICES, _CELLS = 64, 2 if gpu.SIMULATED else 256
+"""Slices of odors whose codes are counted side by side, and of cells whose drives are compared: always as many, so that
+products are added up in one order."""
+
 _SCRATCH = 2**30
 _MOST = 2**31 - 1
 _ARRAYS = "given", "order", "mean", "deviation"
@@ -92,8 +97,8 @@ class _Coder:
         groups: int | None,
     ) -> None:
         cells = len(wires.count)
-        # Of each tile: itself and its shifts, its codes, the numbers of a given odor, its drives.
-        tile = 4 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
+        # Of each tile: itself, and again with its partners, each with shifts; codes; numbers of a given odor; drives.
+        tile = 12 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
         drives = 4 * LANES * cells if rule.winners else 0
         fixed = wires.index.nbytes + wires.weight.nbytes + 8 * cells
         available = int(gpu.SHARE * memory) - fixed
@@ -122,11 +127,12 @@ class _Coder:
         """Codes on the device."""
         return _scratch.array(name, (odors, 2 * words_of(self.cells)), np.uint32)
 
-    def draw(self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int) -> None:
+    def draw(
+        self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int, tiles: Any
+    ) -> None:
         """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
         grid = -(-(last - first) // LANES), _blocks(256 * ((self.glomeruli + 8) // 8), self.threads)
-        words = _words(key)
-        bound().draw[grid, self.threads](source, taken, trial, *words, first // LANES, self.tiles)
+        bound().draw[grid, self.threads](source, taken, trial, *_words(key), first // LANES, tiles)
 
     def load(self, rows: NDArray[np.float32]) -> None:
         """Fill tiles with given odors."""
@@ -277,6 +283,8 @@ def count(
     parts, glomeruli, pairs = 2 * words_of(cells), len(circuit.source.mean), min(circuit.pairs, p)
     # Codes, label and active cells of each odor; three sums of each cell, and two of each odor compared; odors.
     needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
+    # Of drives, sums for slices of the cells, and of each glomerulus.
+    needed += 8 * TEAM * (3 * _CELLS + 2 * glomeruli)
     free = memory or _scratch.memory()
     left = free - int(needed / gpu.SHARE)
     if left <= 0:
@@ -296,7 +304,7 @@ def count(
     both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
 
     def drawn(law: Source, first: int, last: int, out: Any) -> Any:
-        coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last)
+        coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last, coder.tiles)
         coder.code(out)
         return out
 
@@ -326,9 +334,27 @@ def count(
             k.count[by_cell(size), threads](copy, label[first:last], False, weight, copy_total)
             k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
     own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
+    drives = _drive_correlation(circuit, coder, (source, partners))
     tiles = -(-pairs // TEAM)
     k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)
     numbers = [int(array.copy_to_host()[0]) for array in (both, both_copies, halves, square)]
     on_host = [array.copy_to_host() for array in (total, other_total, copy_total, active, own, row)]
     t, o, c, a, u, v = (array.astype(np.int64, copy=False) for array in on_host)
-    return Counts(numbers[0], numbers[1], 0.5 * numbers[2], t, o, c, a, u, v, numbers[3])
+    return Counts(numbers[0], numbers[1], 0.5 * numbers[2], t, o, c, a, u, v, numbers[3], drives)
+
+
+def _drive_correlation(circuit: Circuit, coder: _Coder, laws: tuple[Source, Source]) -> float:
+    """Correlation of the drives to the odors that are compared and to their partners; laws are on the device."""
+    k, threads, mean, odors = bound(), coder.threads, np.float32(circuit.mean), min(circuit.pairs, circuit.odors)
+    glomeruli, groups = coder.glomeruli, min(coder.groups, -(-odors // LANES))
+    tiles = _scratch.array("pair", (2, groups, LANES * (glomeruli + 1)), np.float32)
+    shift = _scratch.array("shifts", (2, groups, LANES), np.float32)
+    sums = cuda.to_device(np.zeros((_CELLS, 3, TEAM)))
+    totals = cuda.to_device(np.zeros((2, glomeruli, TEAM)))
+    for first in range(0, odors, LANES * groups):
+        size = min(LANES * groups, odors - first)
+        for side, law in enumerate(laws):
+            coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, first + size, tiles[side])
+            k.balance[-(-size // LANES), threads](mean, tiles[side], shift[side])
+        k.drive_products[_blocks(TEAM * _CELLS, threads), threads](tiles, shift, *coder.wires, size, sums, totals)
+    return circuit.drive_correlation(sums.copy_to_host().sum(axis=(0, 2)), totals.copy_to_host().sum(axis=2))

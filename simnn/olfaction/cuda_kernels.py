@@ -15,8 +15,9 @@ Exactness
     All sums over codes are sums of integers, by atomic additions where blocks meet, so that results do not depend on
     the size of blocks, the order in which they run, or how odors are cut into chunks. Drives are sums of the same
     terms in the same order as on the CPU, up to contraction, and codes differ from the CPU's only where a drive is
-    within rounding of its threshold. The field of a readout is the only double precision here, three operations for
-    each odor on integers, as on the CPU.
+    within rounding of its threshold. What is added up in double precision, products of drives, is added by one thread
+    in one order, and then on the host. The only other double precision here is the field of a readout, three operations
+    for each odor on integers, as on the CPU.
 """
 
 import functools
@@ -51,6 +52,7 @@ class Kernels(NamedTuple):
     compare: Any
     wrong: Any
     overlap_sums: Any
+    drive_products: Any
 
 
 def bound() -> Kernels:
@@ -95,8 +97,14 @@ def bind(target: Target) -> Kernels:
         `simnn.olfaction.cpu.bind`; grid over odors.
         ``overlap_sums(codes, own, total, square)``: overlaps with itself and, added, with all odors, for each odor;
         adds to the sum of squares over all pairs; both axes are tiles of 32 odors.
+        ``drive_products(tiles, shift, place, weight, count, odors, sums, totals)``: ``tiles[0]`` are odors,
+        ``tiles[1]`` their partners. Adds to ``sums[slice, 3, lane]`` the products of the drives of the cells of a slice
+        to both, and the squares of either, over every 32nd odor; to ``totals[2, glomerulus, lane]`` these odors
+        themselves; a team for each slice.
     """
-    return Kernels(*_bind_odors(target), *_bind_codes(target), *_bind_sums(target))
+    drives = _bind_drives(target)
+    codes, products = _bind_codes(target, drives), _bind_products(target, drives)
+    return Kernels(*_bind_odors(target), *codes, *_bind_sums(target), *products)
 
 
 def _bind_odors(target: Target) -> tuple[Any, ...]:
@@ -195,10 +203,9 @@ def _bind_odors(target: Target) -> tuple[Any, ...]:
     return draw, load, unload, balance
 
 
-def _bind_codes(target: Target) -> tuple[Any, ...]:
-    """Codes by thresholds and by competition."""
-    to_bits = target.to_bits
-    zero, none, bit = np.float32(0.0), np.uint32(0), np.uint32(1)
+def _bind_drives(target: Target) -> Any:
+    """Drives of a cell."""
+    zero = np.float32(0.0)
 
     # Unsigned numbers of what is read: signed ones could count from the end, which costs a comparison each.
 
@@ -237,6 +244,14 @@ def _bind_codes(target: Target) -> tuple[Any, ...]:
                 g, h = g + three(x, place, weight, i, k + 4, v), h + three(x, place, weight, i, k + 4, w)
             a, b, c, d = a + e, b + f, c + g, d + h
         return a, b, c, d
+
+    return drives
+
+
+def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
+    """Codes by thresholds and by competition."""
+    to_bits = target.to_bits
+    none, bit = np.uint32(0), np.uint32(1)
 
     @target.kernel
     def threshold(tiles, shift, place, weight, count, level, codes):
@@ -464,3 +479,44 @@ def _bind_sums(target: Target) -> tuple[Any, ...]:
                 cuda.atomic.add(square, 0, partial[0] if first == second else 2 * partial[0])
 
     return label, count, compare, wrong, overlap_sums
+
+
+def _bind_products(target: Target, drives: Any) -> tuple[Any, ...]:
+    """What correlations of drives are made of."""
+    zero = np.float32(0.0)
+
+    @target.kernel
+    def drive_products(tiles, shift, place, weight, count, odors, sums, totals):
+        lane, last = np.uint32(cuda.threadIdx.x % TEAM), odors - cuda.threadIdx.x % TEAM
+        part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
+        slices, groups = sums.shape[0], (odors + LANES - 1) // LANES
+        if part < slices:
+            for n in range(part, totals.shape[1], slices):
+                for side in range(2):
+                    total = totals[side, n, lane]
+                    for p in range(0, last, TEAM):
+                        total += np.float64(tiles[side, p // LANES, LANES * n + p % LANES + lane])
+                    totals[side, n, lane] = total
+            both, own, others = sums[part, 0, lane], sums[part, 1, lane], sums[part, 2, lane]
+            a, b, c, d = zero, zero, zero, zero
+            e, f, g, h = zero, zero, zero, zero
+            for group in range(groups):
+                left = last - LANES * group
+                for i in range(part, count.shape[0], slices):
+                    # Odors, then partners: one call, since all that is called is compiled where it is called.
+                    for side in range(2):
+                        a, b, c, d = e, f, g, h
+                        less = shift[side, group]
+                        e, f, g, h = drives(tiles[side, group], place, weight, count, i, lane)
+                        e, f = e - less[lane], f - less[lane + TEAM]
+                        g, h = g - less[lane + 2 * TEAM], h - less[lane + 3 * TEAM]
+                    for j in range(4):
+                        if TEAM * j < left:
+                            u = np.float64(a if j == 0 else (b if j == 1 else (c if j == 2 else d)))
+                            v = np.float64(e if j == 0 else (f if j == 1 else (g if j == 2 else h)))
+                            both += u * v
+                            own += u * u
+                            others += v * v
+            sums[part, 0, lane], sums[part, 1, lane], sums[part, 2, lane] = both, own, others
+
+    return (drive_products,)

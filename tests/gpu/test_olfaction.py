@@ -22,7 +22,7 @@ ROUNDING = 7 * 42 * 2.0**-23 + 50 * 300 * 2.0**-23 * 7 / 50
 
 def circuit(**given):
     experiment = sweeps.checked(model.Experiment, SIZE | given)
-    return experiment, simulate._circuit(experiment, simulate._Data(), 1000, 5, 2)[1]
+    return experiment, simulate._circuit(experiment, simulate._Data(), 1000, 5, 2)
 
 
 @pytest.mark.parametrize("inhibition", ["none", "balanced"])
@@ -86,5 +86,6 @@ def test_a_trial_is_that_of_the_cpu_and_the_same_bits_in_every_run(sparsening):
         assert np.abs(getattr(found, name) - getattr(wanted, name)).sum() <= 400, name
     for name in ("both", "both_copies", "errors"):
         assert abs(getattr(found, name) - getattr(wanted, name)) <= 400, name
+    assert abs(found.drives - wanted.drives) < 1e-6
     here, there = simulate._statistics(found, experiment), simulate._statistics(wanted, experiment)
     np.testing.assert_allclose(here, there, rtol=1e-3, atol=1e-12)

@@ -10,6 +10,7 @@ from tests.ptx import ARCHITECTURES, compiled
 REAL, ROW, WORD = np.float32(1.0), np.zeros(2, np.float32), np.uint32(1)
 DRIVE, TILES = np.zeros((1, 2, 128), np.float32), np.zeros((1, 256), np.float32)
 CODES, SUMS = np.zeros((1, 2), np.uint32), np.zeros(2, np.int64)
+PAIR = np.zeros((2, 1, 256), np.float32)
 LABEL, ACTIVE = np.zeros(2, np.int8), np.zeros(2, np.int32)
 WIRES = np.zeros((2, 4), np.uint32), np.zeros((2, 4), np.float32), ACTIVE
 SOURCE = cpu.Source(np.zeros((2, 2), np.float32), ACTIVE, REAL, REAL, ROW, ROW, REAL, REAL, 0, REAL, REAL, REAL)
@@ -28,6 +29,7 @@ KERNELS = {
     "compare": ((CODES, CODES, ACTIVE, SUMS), 40, 16),
     "wrong": ((CODES, LABEL, SUMS, 1.0, 1.0, SUMS), 40, 16),
     "overlap_sums": ((CODES, SUMS, SUMS, SUMS), 48, 16 * 1024),
+    "drive_products": ((PAIR, PAIR, *WIRES, 2, np.zeros((1, 3, 32)), np.zeros((2, 1, 32))), 96, 0),
 }
 
 
@@ -41,9 +43,9 @@ def test_a_kernel_stays_in_its_budget(name, architecture):
     assert result.registers <= registers
     assert result.shared <= shared
     assert result.count(r"\bcall\b") == 0
-    # The field of a readout is in double precision, as on the CPU.
-    assert (result.count(r"\.f64") > 0) is (name == "wrong")
-    assert result.count(r"atom\S*\.f32|red\S*\.f32") == 0
+    # The field of a readout and products of drives are in double precision, as on the CPU.
+    assert (result.count(r"\.f64") > 0) is (name in ("wrong", "drive_products"))
+    assert result.count(r"atom\S*\.f\d|red\S*\.f\d") == 0
     assert float(result.text.split(".version ")[1].split()[0]) <= 9.0
 
 
