@@ -1,4 +1,4 @@
-"""Codes of odors, and sums over them, on a GPU: what is in its memory, and which kernels run when.
+"""Codes of odors, their thresholds, and sums over them, on a GPU: what is in its memory, and which kernels run when.
 
 Operations and bytes for 20,000 odors, 50 glomeruli, 2,000 cells, 7 claws, and what they take at least on an H200 (67
 TFlop/s in single precision, 4.8 TB/s of memory, 33 TB/s from shared memory or the first cache, 128 bytes per cycle and
@@ -15,16 +15,21 @@ odors, drawn            1e6 normals, 4 MB written and read                     2
 codes by threshold      5 MB written                                           1 us
 drives kept             160 MB written                                         33 us
 four digits, bits       5 times 160 MB read                                    167 us
+thresholds found        drives kept, and 160 MB read for each of four digits,  200 us
+                        and for the nearest drive, if each cell has its own
 1,000 drives compared   2.8e7 multiply-adds for odors and partners, 6e6 more   4 us
                         in double precision; inputs again: 112 MB
 ======================  =====================================================  ========
 
-So codes by thresholds take at least 50 us and codes by competition 250 us (two threads of the CPU: 8.5 and 25 ms).
-Given odors also travel: 4 MB to the device and 5 MB of codes back, 0.2 ms at 50 GB/s, more from pageable memory.
+So codes by thresholds take at least 50 us, codes by competition 250 us (two threads of the CPU: 8.5 and 25 ms), and
+thresholds of given odors 250 us. Drives that exceed 1 GB are kept for some cells at a time; for a threshold that all
+cells share they are then found again for each digit. Given odors also travel: 4 MB to the device, once for thresholds
+and once for codes, and 5 MB of codes back, 0.2 ms at 50 GB/s, more from pageable memory.
 """
 
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +37,7 @@ from numpy.typing import NDArray
 
 from simnn.device import gpu
 from simnn.device.gpu import cuda
+from simnn.olfaction import levels
 from simnn.olfaction.cpu import Circuit, Counts, Source
 from simnn.olfaction.cuda_kernels import TEAM, bound
 from simnn.olfaction.kernels import LANES, Rule, Wires, words_of
@@ -43,12 +49,19 @@ _SLICES, _CELLS = 64, 2 if gpu.SIMULATED else 256
 """Slices of odors whose codes are counted side by side, and of cells whose drives are compared: always as many, so that
 products are added up in one order."""
 
+_TALLIES = 2 if gpu.SIMULATED else 1024
+"""Most blocks that count digits of the drives of all cells."""
+
 _SCRATCH = 2**30
 _MOST = 2**31 - 1
 _ARRAYS = "given", "order", "mean", "deviation"
 
 
-def _blocks(work: int, threads: int, most: int = 65535) -> int:
+_SHARED = 2 if gpu.SIMULATED else 65535
+"""Most blocks of work that any number of them may share; in the simulator, to start threads is most of what it does."""
+
+
+def _blocks(work: int, threads: int, most: int = _SHARED) -> int:
     return max(1, min(-(-work // threads), most))
 
 
@@ -67,14 +80,49 @@ class _Scratch(threading.local):
             flat = self.held[device, name] = cuda.device_array(max(size, 1), kind)
         return flat[:size].reshape(shape)
 
-    def memory(self) -> int:
-        """Bytes of the current device that are free, or held already."""
+    def memory(self, *names: str) -> int:
+        """Bytes of the current device that are free, or held already by arrays with these names."""
         device = gpu.current()
-        held = [array.nbytes for (place, _), array in self.held.items() if place == device and array is not None]
-        return gpu.free_memory() + int(sum(held))
+        held = [self.held.get((device, name)) for name in names]
+        return gpu.free_memory() + sum(int(array.nbytes) for array in held if array is not None)
 
 
 _scratch = _Scratch()
+_OF_CODES = "tiles", "shift", "drive", "codes"
+_OF_TRIALS = *_OF_CODES, "packed", "label", "active", "pair", "shifts"
+_OF_FITS = "tiles", "shift", "drive", "level"
+
+
+def _too_large(what: str, needed: int, memory: int, fewer: str) -> MemoryError:
+    there = gpu.SHARE * memory / 2**30
+    return MemoryError(
+        f"{what} need about {needed / 2**30:.2f} GiB of the device, of which {there:.2f} GiB may be used; use fewer "
+        f"{fewer}, or backend='cpu'"
+    )
+
+
+def _bytes_of(wires: Wires) -> int:
+    return int(wires.index.nbytes + wires.weight.nbytes + wires.count.nbytes)
+
+
+def _wires_on_device(wires: Wires) -> tuple[Any, ...]:
+    """Where inputs are in tiles, their weights, and how many there are."""
+    return tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), wires.weight, wires.count)))
+
+
+def _draw(
+    source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int, tiles: Any, threads: int
+) -> None:
+    """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
+    grid = -(-(last - first) // LANES), _blocks(256 * ((len(source.mean) + 8) // 8), threads)
+    bound().draw[grid, threads](source, taken, trial, *_words(key), first // LANES, tiles)
+
+
+def _load(rows: NDArray[Any], tiles: Any, threads: int) -> None:
+    """Fill tiles with given odors."""
+    single = np.ascontiguousarray(rows, np.float32)
+    grid = -(-len(rows) // LANES), _blocks(LANES * (rows.shape[1] + 1), threads)
+    bound().load[grid, threads](cuda.to_device(single), tiles)
 
 
 class _Coder:
@@ -100,23 +148,20 @@ class _Coder:
         # Of each tile: itself, and again with its partners, each with shifts; codes; numbers of a given odor; drives.
         tile = 12 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
         drives = 4 * LANES * cells if rule.winners else 0
-        fixed = wires.index.nbytes + wires.weight.nbytes + 8 * cells
+        fixed = _bytes_of(wires) + 4 * cells
         available = int(gpu.SHARE * memory) - fixed
         if tile + drives > available:
-            raise MemoryError(
-                f"{LANES} odors need about {(fixed + tile + drives) / 2**30:.2f} GiB of the device, of which "
-                f"{gpu.SHARE * memory / 2**30:.2f} GiB may be used; use fewer cells, or backend='cpu'"
-            )
+            raise _too_large(f"{LANES} odors", fixed + tile + drives, memory, "cells")
         most = min(available, max(_SCRATCH, tile + drives)) // (tile + drives)
         self.groups = min(groups or most, -(-odors // LANES), 65535)
         self.threads, self.rule, self.glomeruli, self.cells = threads, rule, glomeruli, cells
-        self.wires = tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), *wires[1:])))
+        self.wires = _wires_on_device(wires)
         self.tiles = _scratch.array("tiles", (self.groups, LANES * (glomeruli + 1)), np.float32)
+        self.shift = _scratch.array("shift", (self.groups, LANES), np.float32)
         if rule.winners:
             self.drive = _scratch.array("drive", (self.groups, cells, LANES), np.float32)
         else:
             self.level = cuda.to_device(rule.threshold)
-            self.shift = _scratch.array("shift", (self.groups, LANES), np.float32)
 
     def chunks(self, odors: int) -> list[tuple[int, int]]:
         """First odor of each chunk, and the first one after it."""
@@ -127,28 +172,16 @@ class _Coder:
         """Codes on the device."""
         return _scratch.array(name, (odors, 2 * words_of(self.cells)), np.uint32)
 
-    def draw(
-        self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int, tiles: Any
-    ) -> None:
-        """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
-        grid = -(-(last - first) // LANES), _blocks(256 * ((self.glomeruli + 8) // 8), self.threads)
-        bound().draw[grid, self.threads](source, taken, trial, *_words(key), first // LANES, tiles)
-
-    def load(self, rows: NDArray[np.float32]) -> None:
-        """Fill tiles with given odors."""
-        grid = -(-len(rows) // LANES), _blocks(LANES * (self.glomeruli + 1), self.threads)
-        bound().load[grid, self.threads](cuda.to_device(rows), self.tiles)
-
     def code(self, codes: Any) -> None:
         """Codes of the odors in the tiles."""
         k, odors = bound(), len(codes)
         groups = -(-odors // LANES)
         grid = _blocks(TEAM * codes.shape[1], self.threads, _MOST), groups
+        k.balance[groups, self.threads](self.rule.mean, self.tiles, self.shift)
         if self.rule.winners:
-            k.expand[grid, self.threads](self.tiles, *self.wires, odors, self.drive)
+            k.expand[grid, self.threads](self.tiles, self.shift, *self.wires, odors, self.drive)
             k.compete[(groups, LANES // TEAM), self.threads](self.drive, self.rule.winners, codes)
         else:
-            k.balance[groups, self.threads](self.rule.mean, self.tiles, self.shift)
             k.threshold[grid, self.threads](self.tiles, self.shift, *self.wires, self.level, codes)
 
 
@@ -204,13 +237,170 @@ def encode(
         If the wiring and one tile of odors do not fit into the device.
     """
     out = np.empty((len(odors), words_of(len(wires.count))), np.uint64)
-    coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or _scratch.memory(), threads, groups)
+    coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or _scratch.memory(*_OF_CODES), threads, groups)
     for first, last in coder.chunks(len(odors)):
-        coder.load(np.ascontiguousarray(odors[first:last], np.float32))
+        _load(odors[first:last], coder.tiles, threads)
         codes = coder.empty("codes", last - first)
         coder.code(codes)
         out[first:last] = _on_host(codes)
     return out
+
+
+def fit(
+    odors: NDArray[Any],
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    *,
+    threads: int = THREADS,
+    cells: int | None = None,
+    memory: int | None = None,
+) -> NDArray[np.float32]:
+    """Thresholds that so many drives to given odors exceed.
+
+    Parameters
+    ----------
+    odors : (P, N) array
+        Of real numbers, finite.
+    wires : Wires
+        Of the cells.
+    mean : float
+        What inhibition subtracts from each weight.
+    chosen : int
+        Number of drives of each cell that exceed its threshold, or of all drives.
+    common : bool
+        Whether all cells have one threshold.
+    threads : int
+        Of a block, a multiple of `TEAM`.
+    cells : int, optional
+        Most cells whose drives are kept at a time; by default as many as memory allows, in at most 1 GB.
+    memory : int, optional
+        Bytes of the device to plan with; by default those that are free.
+
+    Returns
+    -------
+    (M,) float32 array
+        See `simnn.olfaction.codes.thresholds`.
+
+    Raises
+    ------
+    MemoryError
+        If all odors, the wiring, and the drives of one cell do not fit into the device.
+    """
+    rows = LANES * max(_SCRATCH // (4 * LANES * odors.shape[1]), 1)
+
+    def fill(tiles: Any) -> None:
+        for first in range(0, len(odors), rows):
+            _load(odors[first : first + rows], tiles[first // LANES :], threads)
+
+    given = 4 * min(rows, len(odors)) * odors.shape[1]
+    return _fit(fill, odors.shape, given, wires, mean, chosen, common, threads, cells, memory)
+
+
+def fit_drawn(
+    source: Source,
+    trial: int,
+    key: NDArray[np.uint64],
+    odors: int,
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    *,
+    threads: int = THREADS,
+    cells: int | None = None,
+    memory: int | None = None,
+) -> NDArray[np.float32]:
+    """Thresholds that so many drives to the odors of a trial exceed, which never leave the device.
+
+    Parameters
+    ----------
+    source, trial, key, odors
+        As of `draw`.
+    wires, mean, chosen, common, threads, cells, memory
+        As of `fit`.
+
+    Returns
+    -------
+    (M,) float32 array
+
+    Raises
+    ------
+    MemoryError
+        As of `fit`.
+    """
+
+    def fill(tiles: Any) -> None:
+        _draw(_on_device(source), len(source.order), trial, key, 0, odors, tiles, threads)
+
+    shape = odors, len(source.mean)
+    return _fit(fill, shape, source.given.nbytes, wires, mean, chosen, common, threads, cells, memory)
+
+
+def _fit(
+    fill: Callable[[Any], None],
+    shape: tuple[int, ...],
+    given: int,
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    threads: int,
+    cells: int | None,
+    memory: int | None,
+) -> NDArray[np.float32]:
+    """Thresholds of drives to odors that ``fill`` puts into tiles, for which it needs the memory ``given``."""
+    k, total, (odors, glomeruli) = bound(), len(wires.count), shape
+    groups, free = -(-odors // LANES), memory or _scratch.memory(*_OF_FITS)
+    each = 4 * LANES * groups
+    fixed = each * (glomeruli + 2) + given + _bytes_of(wires) + 4 * total
+    available = int(gpu.SHARE * free) - fixed
+    if each > available:
+        raise _too_large(f"thresholds of {odors} odors", fixed + each, free, "odors")
+    size = min(cells or total, total, min(available, max(_SCRATCH, each)) // each)
+    parts = [(first, min(first + size, total)) for first in range(0, total, size)]
+    tiles = _scratch.array("tiles", (groups, LANES * (glomeruli + 1)), np.float32)
+    shift = _scratch.array("shift", (groups, LANES), np.float32)
+    fill(tiles)
+    k.balance[groups, threads](np.float32(mean), tiles, shift)
+    inputs = _wires_on_device(wires)
+
+    def drives(first: int, last: int) -> Any:
+        out = _scratch.array("drive", (groups, last - first, LANES), np.float32)
+        some = [array[first:last] for array in inputs]
+        for begin in range(0, groups, 65535):
+            end = min(begin + 65535, groups)
+            grid = _blocks(TEAM * -(-(last - first) // 32), threads, _MOST), end - begin
+            left = odors - LANES * begin
+            k.expand[grid, threads](tiles[begin:end], shift[begin:end], *some, left, out[begin:end])
+        return out
+
+    if common:
+        return np.full(total, _common(drives, parts, odors, chosen, threads), np.float32)
+    level = _scratch.array("level", (total,), np.float32)
+    for first, last in parts:
+        k.fit[last - first, threads](drives(first, last), odors, chosen, level[first:last])
+    found: NDArray[np.float32] = level.copy_to_host()
+    return found
+
+
+def _common(
+    drives: Callable[[int, int], Any], parts: list[tuple[int, int]], odors: int, chosen: int, threads: int
+) -> Any:
+    """Level that so many drives of all cells exceed, digit by digit."""
+    leading, left, digit, kept = 0, chosen, 0, None
+    for level in range(4):
+        counts = cuda.to_device(np.zeros(256, np.int64))
+        for first, last in parts:
+            kept = kept if kept is not None and len(parts) == 1 else drives(first, last)
+            bound().tally[min(last - first, _TALLIES), threads](kept, odors, level, leading, counts)
+        found = counts.copy_to_host()
+        larger = np.cumsum(found[::-1])[::-1] - found
+        digit = int(np.flatnonzero(larger + found >= left)[-1])
+        left -= int(larger[digit])
+        leading = 256 * leading + (digit - 128 if level == 0 else digit)
+    return levels.level_at(leading, int(found[digit]), left)
 
 
 def draw(
@@ -243,8 +433,7 @@ def draw(
     glomeruli, groups = len(source.mean), -(-odors // LANES)
     tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
     rows = cuda.device_array((odors, glomeruli), np.float32)
-    grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
-    bound().draw[grid, threads](_on_device(source), len(source.order), trial, *_words(key), 0, tiles)
+    _draw(_on_device(source), len(source.order), trial, key, 0, odors, tiles, threads)
     bound().unload[(groups, _blocks(LANES * glomeruli, threads)), threads](tiles, rows)
     drawn: NDArray[np.float32] = rows.copy_to_host()
     return drawn
@@ -285,13 +474,10 @@ def count(
     needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
     # Of drives, sums for slices of the cells, and of each glomerulus.
     needed += 8 * TEAM * (3 * _CELLS + 2 * glomeruli)
-    free = memory or _scratch.memory()
+    free = memory or _scratch.memory(*_OF_TRIALS)
     left = free - int(needed / gpu.SHARE)
     if left <= 0:
-        raise MemoryError(
-            f"a trial of {p} odors and {cells} cells needs {needed / 2**30:.2f} GiB of the device, of which "
-            f"{gpu.SHARE * free / 2**30:.2f} GiB may be used; use fewer odors or cells, or backend='cpu'"
-        )
+        raise _too_large(f"{p} odors of a trial and {cells} cells", needed, free, "odors or cells")
     coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, left, threads, groups)
     source = _on_device(circuit.source)
     given = {name: getattr(source, name) for name in _ARRAYS}
@@ -304,12 +490,12 @@ def count(
     both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
 
     def drawn(law: Source, first: int, last: int, out: Any) -> Any:
-        coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last, coder.tiles)
+        _draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last, coder.tiles, threads)
         coder.code(out)
         return out
 
     def by_cell(size: int) -> tuple[int, int]:
-        return _blocks(32 * parts, threads), min(_SLICES, -(-size // TEAM))
+        return _blocks(32 * parts, threads, _MOST), min(_SLICES, -(-size // TEAM))
 
     for first, last in coder.chunks(p):
         if stop[0]:
@@ -354,7 +540,10 @@ def _drive_correlation(circuit: Circuit, coder: _Coder, laws: tuple[Source, Sour
     for first in range(0, odors, LANES * groups):
         size = min(LANES * groups, odors - first)
         for side, law in enumerate(laws):
-            coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, first + size, tiles[side])
+            taken, last = len(circuit.source.order), first + size
+            _draw(law, taken, circuit.trial, circuit.key, first, last, tiles[side], threads)
             k.balance[-(-size // LANES), threads](mean, tiles[side], shift[side])
-        k.drive_products[_blocks(TEAM * _CELLS, threads), threads](tiles, shift, *coder.wires, size, sums, totals)
+        k.drive_products[_blocks(TEAM * _CELLS, threads, _MOST), threads](
+            tiles, shift, *coder.wires, size, sums, totals
+        )
     return circuit.drive_correlation(sums.copy_to_host().sum(axis=(0, 2)), totals.copy_to_host().sum(axis=2))

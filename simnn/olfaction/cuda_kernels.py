@@ -11,6 +11,10 @@ Competition
     The drives of a chunk of odors are kept, and their k-th largest is found digit by digit (radix 256) in their ordered
     bit patterns, then in the numbers of the cells that share it. Histograms are integers, one column for each odor,
     which is a bank of shared memory for each thread of a team: no two of them ever wait for each other.
+Thresholds of given odors
+    The drives of a chunk of cells to all odors are kept, and a block for each cell finds the weakest that fires in the
+    same way, with one column for each thread of a team, then the nearest drive beyond it. For a threshold that all
+    cells share, blocks add up their histograms, and the host reads 256 numbers for each digit.
 Exactness
     All sums over codes are sums of integers, by atomic additions where blocks meet, so that results do not depend on
     the size of blocks, the order in which they run, or how odors are cut into chunks. Drives are sums of the same
@@ -25,15 +29,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.device import philox, targets
+from simnn.device import gpu, philox, targets
 from simnn.device.gpu import cuda
 from simnn.device.targets import Target
+from simnn.olfaction import fitting
 from simnn.olfaction.kernels import CHUNK, LANES
 
 TEAM = 32
 """Threads that take the same path: a warp, which is also the number of banks of shared memory."""
 
 _RADIX = 256
+_COLUMNS = 2 if gpu.SIMULATED else TEAM
+"""Of a histogram that a block shares: one for each bank of shared memory, of which the simulator has none."""
+
 _ODORS = philox.ODORS * philox.COLUMNS
 
 
@@ -47,6 +55,8 @@ class Kernels(NamedTuple):
     threshold: Any
     expand: Any
     compete: Any
+    fit: Any
+    tally: Any
     label: Any
     count: Any
     compare: Any
@@ -84,9 +94,14 @@ def bind(target: Target) -> Kernels:
         ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block for each tile.
         ``threshold(tiles, shift, place, weight, count, level, codes)``: codes of drives above the level of each cell;
         ``place`` is the glomerulus times `LANES`; a team for each 32 cells, the second axis is tiles.
-        ``expand(tiles, place, weight, count, odors, drive)``: drives ``drive[group, cell, lane]``; the same grid.
+        ``expand(tiles, shift, place, weight, count, odors, drive)``: drives ``drive[group, cell, lane]``; the same
+        grid.
         ``compete(drive, winners, codes)``: codes of the largest drives, of equal ones the first; the second axis is
         the four quarters of a tile.
+        ``fit(drive, odors, chosen, level)``: level of each cell that so many of its drives exceed, see
+        `simnn.olfaction.codes.thresholds`; a block for each cell.
+        ``tally(drive, odors, level, leading, counts)``: adds to numbers of drives of all cells with these leading
+        digits, for each of the 256 next ones, the digit of that level, 0 to 3; the grid is over cells.
         ``label(trial, key0, key1, first, label)``: labels -1 or 1 of odors first, first + 1, ...; grid over fours of
         them.
         ``count(codes, label, signed, weight, total)``: adds to sums over odors of labels times codes, if they are asked
@@ -103,8 +118,8 @@ def bind(target: Target) -> Kernels:
         themselves; a team for each slice.
     """
     drives = _bind_drives(target)
-    codes, products = _bind_codes(target, drives), _bind_products(target, drives)
-    return Kernels(*_bind_odors(target), *codes, *_bind_sums(target), *products)
+    codes, levels, products = _bind_codes(target, drives), _bind_levels(target), _bind_products(target, drives)
+    return Kernels(*_bind_odors(target), *codes, *levels, *_bind_sums(target), *products)
 
 
 def _bind_odors(target: Target) -> tuple[Any, ...]:
@@ -248,9 +263,29 @@ def _bind_drives(target: Target) -> Any:
     return drives
 
 
+@functools.cache
+def _bind_order(target: Target) -> tuple[Any, ...]:
+    """Integers in the order of numbers."""
+    to_bits, from_bits = target.to_bits, target.from_bits
+    sign = np.int32(-(2**31))
+
+    @target.device
+    def ordered(value):
+        """Integer that is larger for larger numbers."""
+        bits = to_bits(value)
+        return np.int32(bits if bits >= 0 else -(bits & 0x7FFFFFFF))
+
+    @target.device
+    def number(key):
+        """The inverse, for which there is one zero."""
+        return from_bits(np.int32(key if key >= 0 else np.int32(-key) | sign))
+
+    return ordered, number
+
+
 def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
     """Codes by thresholds and by competition."""
-    to_bits = target.to_bits
+    ordered, _ = _bind_order(target)
     none, bit = np.uint32(0), np.uint32(1)
 
     @target.kernel
@@ -277,20 +312,16 @@ def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
                 codes[p + 3 * TEAM, part] = t
 
     @target.kernel
-    def expand(tiles, place, weight, count, odors, drive):
-        x, out, lane = tiles[cuda.blockIdx.y], drive[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
+    def expand(tiles, shift, place, weight, count, odors, drive):
+        x, less, lane = tiles[cuda.blockIdx.y], shift[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
+        out = drive[cuda.blockIdx.y]
         part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
         if LANES * cuda.blockIdx.y + cuda.threadIdx.x % TEAM < odors:
+            e, f, g, h = less[lane], less[lane + TEAM], less[lane + 2 * TEAM], less[lane + 3 * TEAM]
             for i in range(32 * part, min(32 * part + 32, out.shape[0])):
                 a, b, c, d = drives(x, place, weight, count, i, lane)
-                out[i, lane], out[i, lane + TEAM] = a, b
-                out[i, lane + 2 * TEAM], out[i, lane + 3 * TEAM] = c, d
-
-    @target.device
-    def ordered(value):
-        """Integer that is larger for larger numbers."""
-        bits = to_bits(value)
-        return np.int32(bits if bits >= 0 else -(bits & 0x7FFFFFFF))
+                out[i, lane], out[i, lane + TEAM] = a - e, b - f
+                out[i, lane + 2 * TEAM], out[i, lane + 3 * TEAM] = c - g, d - h
 
     @target.kernel
     def compete(drive, winners, codes):
@@ -356,6 +387,87 @@ def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
                 codes[p, part] = packed
 
     return threshold, expand, compete
+
+
+def _bind_levels(target: Target) -> tuple[Any, ...]:
+    """Thresholds of drives that are kept."""
+    ordered, number = _bind_order(target)
+    middle = fitting.bind_middle(target)
+    infinity, least, most = np.float32(np.inf), np.int32(-(2**31)), np.int32(2**31 - 1)
+
+    @target.device
+    def count_digits(drive, first, step, odors, level, leading, histogram):
+        """Drives of cells first, first + step, ... with these leading digits, into ``histogram[next digit, 0]``."""
+        me, size, shift = cuda.threadIdx.x, cuda.blockDim.x, 24 - 8 * level
+        for e in range(me, _RADIX * _COLUMNS, size):
+            histogram[e // _COLUMNS, e % _COLUMNS] = 0
+        cuda.syncthreads()
+        for i in range(first, drive.shape[1], step):
+            for p in range(me, odors, size):
+                key = ordered(drive[p // LANES, i, p % LANES])
+                if level == 0 or key >> (shift + 8) == leading:
+                    digit = (key >> shift) & 255
+                    cuda.atomic.add(histogram, (digit ^ 128 if level == 0 else digit, me % _COLUMNS), 1)
+        cuda.syncthreads()
+        for digit in range(me, _RADIX, size):
+            total = np.int32(0)
+            for j in range(_COLUMNS):
+                # Another bank for each thread of a team.
+                total = np.int32(total + histogram[digit, (digit + j) % _COLUMNS])
+            histogram[digit, 0] = total
+        cuda.syncthreads()
+
+    @target.kernel
+    def fit(drive, odors, chosen, level):
+        histogram = cuda.shared.array((_RADIX, _COLUMNS), np.int32)
+        # Leading digits of the weakest drive that is chosen, drives that are chosen among what shares them, and the
+        # nearest drive on the other side of the threshold.
+        state = cuda.shared.array(3, np.int32)
+        i, me = cuda.blockIdx.x, cuda.threadIdx.x
+        if me == 0:
+            state[0], state[1] = 0, chosen
+        for n in range(4):
+            cuda.syncthreads()
+            count_digits(drive, i, drive.shape[1], odors, n, state[0], histogram)
+            if me == 0:
+                digit, left = _RADIX - 1, state[1]
+                while histogram[digit, 0] < left:
+                    left -= histogram[digit, 0]
+                    digit -= 1
+                state[0], state[1] = 256 * state[0] + (digit - 128 if n == 0 else digit), left
+                if n == 3:
+                    # Of equal drives all fire, or none: whatever is nearer to what is asked for.
+                    all_fire = histogram[digit, 0] - left < left
+                    state[1], state[2] = 1 if all_fire else 0, least if all_fire else most
+        cuda.syncthreads()
+        weakest, below = state[0], state[1] == 1
+        near = least if below else most
+        for p in range(me, odors, cuda.blockDim.x):
+            key = ordered(drive[p // LANES, i, p % LANES])
+            if below and key < weakest:
+                near = max(near, key)
+            elif not below and key > weakest:
+                near = min(near, key)
+        if below:
+            cuda.atomic.max(state, 2, near)
+        else:
+            cuda.atomic.min(state, 2, near)
+        cuda.syncthreads()
+        if me == 0:
+            value, other = number(weakest), state[2]
+            if below:
+                level[i] = -infinity if other == least else middle(number(other), value)
+            else:
+                level[i] = value if other == most else middle(value, number(other))
+
+    @target.kernel
+    def tally(drive, odors, level, leading, counts):
+        histogram = cuda.shared.array((_RADIX, _COLUMNS), np.int32)
+        count_digits(drive, cuda.blockIdx.x, cuda.gridDim.x, odors, level, leading, histogram)
+        for digit in range(cuda.threadIdx.x, _RADIX, cuda.blockDim.x):
+            cuda.atomic.add(counts, digit, np.int64(histogram[digit, 0]))
+
+    return fit, tally
 
 
 def _bind_sums(target: Target) -> tuple[Any, ...]:

@@ -380,7 +380,7 @@ def _wiring(experiment: Experiment, data: _Data, trial: int, seed: int) -> Wirin
 
 
 def _thresholds(
-    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64]
+    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64], device: int | None
 ) -> "NDArray[np.float32] | None":
     from simnn.olfaction import cpu, kernels
 
@@ -390,19 +390,26 @@ def _thresholds(
     if len(source.given) == 0:
         correlation = experiment.channel_correlation
         return codes.gaussian_thresholds(wiring, level, sparsening=sparsening, channel_correlation=correlation)
+    if device is not None:
+        from simnn.olfaction import cuda
+
+        chosen, common = codes.chosen_of(experiment.odors, wiring, level, sparsening), sparsening == "global"
+        return cuda.fit_drawn(source, trial, key, experiment.odors, wiring.wires, wiring.mean, chosen, common)
     odors = np.empty((experiment.odors, wiring.glomeruli), np.float32)
     space = kernels.space(wiring.glomeruli, 1, False)
     cpu.bound().draw(source, trial, key, 0, len(odors), space, odors)
-    chosen: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
-    return chosen
+    fitted: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
+    return fitted
 
 
-def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int) -> "Circuit":
+def _circuit(
+    experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, device: int | None = None
+) -> "Circuit":
     from simnn.olfaction import cpu
 
     key = _key(seed)
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
-    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key))
+    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key, device))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
@@ -484,7 +491,7 @@ def _trial(
     experiment: Experiment, data: _Data, run: Run, trial: int, device: int | None, stop: NDArray[np.int64]
 ) -> "Array":
     """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
-    circuit = _circuit(experiment, data, run.pairs, run.seed, trial)
+    circuit = _circuit(experiment, data, run.pairs, run.seed, trial, device)
     if device is None:
         counts = _count(circuit, experiment.readout == "max_margin", stop)
     else:

@@ -67,6 +67,32 @@ def test_exact_drives_have_the_codes_of_the_cpu(sparsening, cells):
         np.testing.assert_array_equal(cuda.encode(odors, wiring.wires, law, threads=threads, groups=groups), wanted)
 
 
+@pytest.mark.parametrize("sparsening", ["cell", "global"])
+def test_thresholds_of_exact_drives_are_those_of_the_cpu(sparsening):
+    odors = np.random.default_rng(2).integers(-9, 10, (20_000, 50)).astype(np.float32)
+    wiring = olfaction.draw_wiring(**SIZE)
+    wanted = olfaction.thresholds(odors, wiring, 0.1, sparsening=sparsening)
+    chosen = codes.chosen_of(20_000, wiring, 0.1, sparsening)
+    for sizes in ({}, {"threads": 512}, {"threads": 64, "cells": 333}):
+        found = cuda.fit(odors, wiring.wires, 0.0, chosen, sparsening == "global", **sizes)
+        np.testing.assert_array_equal(found, wanted)
+    call = {"odors": odors, "wiring": wiring, "sparsening": sparsening}
+    np.testing.assert_array_equal(olfaction.encode(**call, backend="cuda"), olfaction.encode(**call))
+
+
+@pytest.mark.parametrize("sparsening", ["cell", "global"])
+def test_thresholds_of_odors_give_them_the_coding_level(sparsening):
+    odors, wiring = olfaction.draw_odors(odors=20_000), olfaction.draw_wiring(**SIZE, inhibition="balanced")
+    chosen = codes.chosen_of(20_000, wiring, 0.1, sparsening)
+    found = cuda.fit(odors, wiring.wires, wiring.mean, chosen, sparsening == "global")
+    wanted = olfaction.thresholds(odors, wiring, 0.1, sparsening=sparsening)
+    np.testing.assert_allclose(found, wanted, rtol=0.0, atol=ROUNDING)
+    packed = olfaction.encode(odors, wiring, 0.1, sparsening=sparsening, backend="cuda")
+    active = olfaction.count_active(packed, axis=0, kenyon_cells=2000)
+    # Drives of a cell are about 7e-4 apart at its threshold, and within rounding of each other for 1 cell in 500.
+    assert np.abs(active - chosen).sum() <= 20 if sparsening == "cell" else abs(int(active.sum()) - chosen) <= 100
+
+
 def test_drawn_odors_are_those_of_the_cpu_up_to_rounding():
     _, given = circuit(odors=20_000, channel_correlation=0.2)
     drawn = cuda.draw(given.source, 2, given.key, 20_000)

@@ -34,9 +34,9 @@ def no_empty_arrays(monkeypatch):
     monkeypatch.setattr(cuda.cuda, "to_device", checked)
 
 
-def circuit(trial=3, seed=7, responses=None, pairs=12, **given):
+def circuit(trial=3, seed=7, responses=None, pairs=12, device=None, **given):
     experiment = sweeps.checked(model.Experiment, {"kenyon_cells": 70, "claws": 3, "coding_level": 0.2} | given)
-    return simulate._circuit(experiment, simulate._Data(responses), pairs, seed, trial)
+    return simulate._circuit(experiment, simulate._Data(responses), pairs, seed, trial, device)
 
 
 RATES = np.random.default_rng(2).integers(0, 9, (30, 6)).astype(np.float32)
@@ -117,6 +117,44 @@ def test_rounding_moves_only_cells_at_their_thresholds(inhibition):
     assert 0.15 < wanted.mean() < 0.25
 
 
+# --- thresholds of given odors ------------------------------------------------------------------------------------
+
+
+def fitted(odors, wiring, level, sparsening, **sizes):
+    chosen = codes.chosen_of(len(odors), wiring, level, sparsening)
+    return cuda.fit(odors, wiring.wires, wiring.mean, chosen, sparsening == "global", **sizes)
+
+
+@pytest.mark.parametrize(
+    ("sparsening", "level", "sizes"),
+    [("cell", 0.2, {"threads": 64}), ("cell", 0.7, {"cells": 3}), ("global", 0.3, {"cells": 3})],
+)
+def test_thresholds_of_exact_drives_are_those_of_the_cpu(sparsening, level, sizes):
+    """Ties, drives of both signs, a cell whose drives are all the same, and half a tile more than one."""
+    odors = np.random.default_rng(6).integers(-3, 4, (140, 6)).astype(np.float64)
+    odors[:, 0] = 2.0
+    matrix = np.array([[1, 0, 0, 0, 0, 0], [0, 3, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1], [1, 2, 0, 5, 0, 1]])
+    wiring = olfaction.given_wiring(matrix)
+    wanted = olfaction.thresholds(odors, wiring, level, sparsening=sparsening)
+    np.testing.assert_array_equal(fitted(odors, wiring, level, sparsening, **sizes), wanted)
+    found = olfaction.encode(odors, wiring, level, sparsening=sparsening, backend="cuda")
+    np.testing.assert_array_equal(found, olfaction.encode(odors, wiring, level, sparsening=sparsening))
+
+
+def test_thresholds_lie_half_way_between_drives_less_what_inhibition_subtracts():
+    wiring = olfaction.draw_wiring(glomeruli=9, kenyon_cells=3, claws=7, weights="uniform", inhibition="balanced")
+    odors = np.random.default_rng(8).standard_normal((40, 9)).astype(np.float32)
+    drives = np.sort(odors.astype(np.float64) @ wiring.matrix().T, axis=0)
+    np.testing.assert_allclose(fitted(odors, wiring, 0.2, "cell"), drives[[31, 32]].mean(axis=0), rtol=0.0, atol=1e-5)
+    assert np.all(np.diff(drives[[31, 32]], axis=0) > 1e-4)
+
+
+def test_thresholds_of_the_odors_of_a_trial_are_those_of_the_cpu():
+    given = {"odors": 29, "glomeruli": 6, "kenyon_cells": 5, "responses": RATES}
+    here, there = circuit(**given, device=0), circuit(**given)
+    np.testing.assert_array_equal(here.rule.threshold, there.rule.threshold)
+
+
 # --- sums over the codes of a trial -------------------------------------------------------------------------------
 
 TRIALS = {
@@ -183,7 +221,7 @@ def test_a_trial_that_is_not_wanted_ends():
 
 def test_what_does_not_fit_into_the_device_is_refused():
     given = circuit(odors=200, glomeruli=5)
-    with pytest.raises(MemoryError, match=r"^a trial of 200 odors and 70 cells needs .* GiB of the device"):
+    with pytest.raises(MemoryError, match=r"^200 odors of a trial and 70 cells need .* GiB of the device"):
         cuda.count(given, GO_ON, memory=1000)
     with pytest.raises(MemoryError, match=r"^128 odors need about .* GiB of the device.*backend='cpu'"):
         cuda.encode(RATES, given.wires, given.rule, memory=1000)
