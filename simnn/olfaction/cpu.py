@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
-from simnn.olfaction import kernels
+from simnn.olfaction import kernels, projection
 from simnn.olfaction.kernels import LANES
 
 if TYPE_CHECKING:
@@ -234,6 +234,7 @@ def bind(target: Target) -> Kernels:
     routines = kernels.bind(target)
     encode_tile, tile_drives, common_drive, popcount = routines
     pairs = normals.bind(target).pairs
+    suppression, response = projection.bind(target)
     random = philox.bind(target)
     philox4x32, uniform = random.philox4x32, random.uniform
     word, to_bits = target.word, target.to_bits
@@ -311,13 +312,11 @@ def bind(target: Target) -> Kernels:
                 row[t] = max(row[t], zero)
                 total[t] += row[t]
         for t in range(LANES):
-            suppression = source.gain * total[t]
-            total[t] = source.half + suppression * np.sqrt(suppression)
+            total[t] = suppression(source.half, source.gain, total[t])
         for n in range(glomeruli):
             row = x[n]
             for t in range(LANES):
-                driven = row[t] * np.sqrt(row[t])
-                row[t] = source.ceiling * driven / (driven + total[t])
+                row[t] = response(source.ceiling, row[t], total[t])
 
     @target.routine
     def draw_tile(source, begin, lanes, trial, key, space):

@@ -12,6 +12,7 @@ inputs of the drives    4 bytes from the first cache for each: 1.1 GB          3
 indices and weights     8 bytes for four multiply-adds, read by a whole team:  17 us
                         half as many reads again, 0.56 GB of its bandwidth
 odors, drawn            1e6 normals, 4 MB written and read                     2 us
+projection neurons      8 MB read, 4 MB written                                3 us
 codes by threshold      5 MB written                                           1 us
 drives kept             160 MB written                                         33 us
 four digits, bits       5 times 160 MB read                                    167 us
@@ -113,9 +114,12 @@ def _wires_on_device(wires: Wires) -> tuple[Any, ...]:
 def _draw(
     source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int, tiles: Any, threads: int
 ) -> None:
-    """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
-    grid = -(-(last - first) // LANES), _blocks(256 * ((len(source.mean) + 8) // 8), threads)
+    """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones, or with projection neurons."""
+    groups = -(-(last - first) // LANES)
+    grid = groups, _blocks(256 * ((len(source.mean) + 8) // 8), threads)
     bound().draw[grid, threads](source, taken, trial, *_words(key), first // LANES, tiles)
+    if source.ceiling != 0.0:
+        bound().normalise[groups, min(threads, LANES)](source.ceiling, source.half, source.gain, tiles)
 
 
 def _load(rows: NDArray[Any], tiles: Any, threads: int) -> None:

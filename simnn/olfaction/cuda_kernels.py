@@ -32,7 +32,7 @@ import numpy as np
 from simnn.device import gpu, philox, targets
 from simnn.device.gpu import cuda
 from simnn.device.targets import Target
-from simnn.olfaction import fitting
+from simnn.olfaction import fitting, projection
 from simnn.olfaction.kernels import CHUNK, LANES
 
 TEAM = 32
@@ -51,6 +51,7 @@ class Kernels(NamedTuple):
     draw: Any
     load: Any
     unload: Any
+    normalise: Any
     balance: Any
     threshold: Any
     expand: Any
@@ -91,6 +92,8 @@ def bind(target: Target) -> Kernels:
         ``draw(source, taken, trial, key0, key1, first, tiles)``: tiles first, first + 1, ... of the odors of a trial,
         so many of which are taken from given ones; if none are, all are drawn.
         ``load(rows, tiles)``: tiles of given odors. ``unload(tiles, rows)``: the inverse.
+        ``normalise(ceiling, half, gain, tiles)``: projection neurons instead of rates, see
+        `simnn.olfaction.cpu.Source`; one block for each tile.
         ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block for each tile.
         ``threshold(tiles, shift, place, weight, count, level, codes)``: codes of drives above the level of each cell;
         ``place`` is the glomerulus times `LANES`; a team for each 32 cells, the second axis is tiles.
@@ -123,7 +126,8 @@ def bind(target: Target) -> Kernels:
 
 
 def _bind_odors(target: Target) -> tuple[Any, ...]:
-    """Tiles of odors, drawn or given."""
+    """Tiles of odors, drawn or given, and what projection neurons make of them."""
+    suppression, response = projection.bind(target)
     random, word = philox.bind(target), target.word
     philox4x32, normal_pair = random.philox4x32, random.normal_pair
     zero, one = np.float32(0.0), np.float32(1.0)
@@ -205,6 +209,18 @@ def _bind_odors(target: Target) -> tuple[Any, ...]:
                 rows[begin + t, n] = x[LANES * n + t]
 
     @target.kernel
+    def normalise(ceiling, half, gain, tiles):
+        x = tiles[cuda.blockIdx.x]
+        glomeruli = x.shape[0] // LANES - 1
+        for t in range(cuda.threadIdx.x, LANES, cuda.blockDim.x):
+            total = zero
+            for n in range(glomeruli):
+                total += max(x[LANES * n + t], zero)
+            less = suppression(half, gain, total)
+            for n in range(glomeruli):
+                x[LANES * n + t] = response(ceiling, max(x[LANES * n + t], zero), less)
+
+    @target.kernel
     def balance(mean, tiles, shift):
         x, out = tiles[cuda.blockIdx.x], shift[cuda.blockIdx.x]
         for t in range(cuda.threadIdx.x, LANES, cuda.blockDim.x):
@@ -215,7 +231,7 @@ def _bind_odors(target: Target) -> tuple[Any, ...]:
                 total *= mean
             out[t] = total
 
-    return draw, load, unload, balance
+    return draw, load, unload, normalise, balance
 
 
 def _bind_drives(target: Target) -> Any:
@@ -393,7 +409,12 @@ def _bind_levels(target: Target) -> tuple[Any, ...]:
     """Thresholds of drives that are kept."""
     ordered, number = _bind_order(target)
     middle = fitting.bind_middle(target)
-    infinity, least, most = np.float32(np.inf), np.int32(-(2**31)), np.int32(2**31 - 1)
+    infinity, least, most, lanes = np.float32(np.inf), np.int32(-(2**31)), np.int32(2**31 - 1), np.uint32(LANES)
+
+    @target.device
+    def key_of(drive, i, p):
+        q = np.uint32(p)
+        return ordered(drive[q // lanes, np.uint32(i), q % lanes])
 
     @target.device
     def count_digits(drive, first, step, odors, level, leading, histogram):
@@ -404,7 +425,7 @@ def _bind_levels(target: Target) -> tuple[Any, ...]:
         cuda.syncthreads()
         for i in range(first, drive.shape[1], step):
             for p in range(me, odors, size):
-                key = ordered(drive[p // LANES, i, p % LANES])
+                key = key_of(drive, i, p)
                 if level == 0 or key >> (shift + 8) == leading:
                     digit = (key >> shift) & 255
                     cuda.atomic.add(histogram, (digit ^ 128 if level == 0 else digit, me % _COLUMNS), 1)
@@ -443,7 +464,7 @@ def _bind_levels(target: Target) -> tuple[Any, ...]:
         weakest, below = state[0], state[1] == 1
         near = least if below else most
         for p in range(me, odors, cuda.blockDim.x):
-            key = ordered(drive[p // LANES, i, p % LANES])
+            key = key_of(drive, i, p)
             if below and key < weakest:
                 near = max(near, key)
             elif not below and key > weakest:

@@ -223,7 +223,7 @@ def simulate(
     seed : int
         In [0, 2^64).
     backend : str
-        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (with neither normalisation nor
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (not with
         ``readout="max_margin"``); ``"auto"`` takes a GPU if there is one and the work is large enough. Odors and
         wirings are the same, and so are codes but where a drive is within rounding of its threshold.
     keep_trials : bool

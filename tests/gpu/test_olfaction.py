@@ -4,9 +4,10 @@ import importlib
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from simnn import olfaction, sweeps
-from simnn.olfaction import codes, cuda, model
+from simnn.olfaction import codes, cpu, cuda, kernels, model
 from tests.gpu import needs_gpu
 
 pytestmark = needs_gpu
@@ -20,9 +21,9 @@ SIZE = {"glomeruli": 50, "kenyon_cells": 2000, "claws": 7}
 ROUNDING = 7 * 42 * 2.0**-23 + 50 * 300 * 2.0**-23 * 7 / 50
 
 
-def circuit(**given):
+def circuit(responses=None, **given):
     experiment = sweeps.checked(model.Experiment, SIZE | given)
-    return experiment, simulate._circuit(experiment, simulate._Data(), 1000, 5, 2)
+    return experiment, simulate._circuit(experiment, simulate._Data(responses), 1000, 5, 2)
 
 
 @pytest.mark.parametrize("inhibition", ["none", "balanced"])
@@ -98,6 +99,19 @@ def test_drawn_odors_are_those_of_the_cpu_up_to_rounding():
     drawn = cuda.draw(given.source, 2, given.key, 20_000)
     wanted = olfaction.draw_odors(odors=20_000, channel_correlation=0.2, trial=2, seed=5)
     np.testing.assert_allclose(drawn, wanted, rtol=0.0, atol=4e-6)
+
+
+def test_projection_neurons_are_those_of_the_cpu_up_to_rounding():
+    rates = np.random.default_rng(3).gamma(1.5, 30.0, (20_000, 50)).astype(np.float32)
+    _, given = circuit(rates, odors=20_000, normalization="divisive")
+    space, out = kernels.space(50, 1, False), np.empty((20_000, 50), np.float32)
+    for source in (given.source, given.partners):
+        cpu.bound().draw(source, 2, given.key, 0, 20_000, space, out)
+        # Rates of 165 at most; noise and its rounding are relative to a deviation of 37.
+        np.testing.assert_allclose(cuda.draw(source, 2, given.key, 20_000), out, rtol=0.0, atol=1e-3)
+    call = {"responses": rates, "normalization": "divisive", "odors": 20_000, "trials": 1}
+    here, there = (olfaction.simulate(**call, sparsening=["cell", "global"], backend=on) for on in ("cuda", "cpu"))
+    xr.testing.assert_allclose(here, there, rtol=1e-3, atol=2e-4)
 
 
 @pytest.mark.parametrize("sparsening", ["cell", "winners"])

@@ -20,6 +20,7 @@ KERNELS = {
     "draw": ((SOURCE, 2, 1, WORD, WORD, 0, TILES), 64, 0),
     "load": ((np.zeros((2, 2), np.float32), TILES), 32, 0),
     "unload": ((TILES, np.zeros((2, 2), np.float32)), 32, 0),
+    "normalise": ((REAL, REAL, REAL, TILES), 40, 0),
     "balance": ((REAL, TILES, np.zeros((1, 128), np.float32)), 32, 0),
     "threshold": ((TILES, np.zeros((1, 128), np.float32), *WIRES, ROW, CODES), 72, 0),
     "expand": ((TILES, np.zeros((1, 128), np.float32), *WIRES, 2, DRIVE), 64, 0),
