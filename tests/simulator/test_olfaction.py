@@ -143,6 +143,32 @@ def test_thresholds_of_exact_drives_are_those_of_the_cpu(sparsening, level, size
     np.testing.assert_array_equal(found, olfaction.encode(odors, wiring, level, sparsening=sparsening))
 
 
+def level_of(values, k):
+    weakest = np.sort(values)[-k]
+    larger, equal = np.count_nonzero(values > weakest), np.count_nonzero(values == weakest)
+    if larger + equal - k < k - larger:
+        lower, upper = values[values < weakest].max(initial=-np.inf), weakest
+    else:
+        lower, upper = weakest, values[values > weakest].min(initial=np.inf)
+    return lower if np.isinf(lower) or np.isinf(upper) else lower + (upper - lower) / 2
+
+
+def test_levels_are_next_to_the_nearest_drive_and_of_two_as_near_the_one_that_fewer_exceed():
+    values = np.random.default_rng(9).standard_normal((5, 200)).astype(np.float32)
+    for row, (larger, equal) in zip(values[1:], ((40, 20), (40, 19), (45, 30), (0, 101)), strict=True):
+        order = np.argsort(-row)[larger : larger + equal]
+        row[order] = row[order[0]]
+    # The nearest drive comes first, for each thread.
+    values[3].sort()
+    values[[0, 2]] = -np.sort(-values[[0, 2]])
+    drive = np.zeros((2, 5, 128), np.float32)
+    for tile in range(2):
+        drive[tile, :, : min(128, 200 - 128 * tile)] = values[:, 128 * tile : 128 * (tile + 1)]
+    found = np.zeros(5, np.float32)
+    cuda_kernels.bound().fit[5, 32](drive, 200, 50, found)
+    np.testing.assert_array_equal(found, [level_of(row, 50) for row in values])
+
+
 def test_thresholds_lie_half_way_between_drives_less_what_inhibition_subtracts():
     wiring = olfaction.draw_wiring(glomeruli=9, kenyon_cells=3, claws=7, weights="uniform", inhibition="balanced")
     odors = np.random.default_rng(8).standard_normal((40, 9)).astype(np.float32)
