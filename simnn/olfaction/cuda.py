@@ -57,7 +57,6 @@ _SCRATCH = 2**30
 _MOST = 2**31 - 1
 _ARRAYS = "given", "order", "mean", "deviation"
 
-
 _SHARED = 2 if gpu.SIMULATED else 65535
 """Most blocks of work that any number of them may share; in the simulator, to start threads is most of what it does."""
 
@@ -89,9 +88,13 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
-_OF_CODES = "tiles", "shift", "drive", "codes"
+_OF_CODES = "tiles", "shift", "codes"
 _OF_TRIALS = *_OF_CODES, "packed", "label", "active", "pair", "shifts"
-_OF_FITS = "tiles", "shift", "drive", "level"
+_OF_FITS = "all tiles", "all shifts", "drive", "level"
+
+
+def _kept(rule: Rule) -> tuple[str, ...]:
+    return ("drive",) if rule.winners else ()
 
 
 def _too_large(what: str, needed: int, memory: int, fewer: str) -> MemoryError:
@@ -241,7 +244,8 @@ def encode(
         If the wiring and one tile of odors do not fit into the device.
     """
     out = np.empty((len(odors), words_of(len(wires.count))), np.uint64)
-    coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or _scratch.memory(*_OF_CODES), threads, groups)
+    free = memory or _scratch.memory(*_OF_CODES, *_kept(rule))
+    coder = _Coder(wires, rule, odors.shape[1], len(odors), free, threads, groups)
     for first, last in coder.chunks(len(odors)):
         _load(odors[first:last], coder.tiles, threads)
         codes = coder.empty("codes", last - first)
@@ -364,8 +368,8 @@ def _fit(
         raise _too_large(f"thresholds of {odors} odors", fixed + each, free, "odors")
     size = min(cells or total, total, min(available, max(_SCRATCH, each)) // each)
     parts = [(first, min(first + size, total)) for first in range(0, total, size)]
-    tiles = _scratch.array("tiles", (groups, LANES * (glomeruli + 1)), np.float32)
-    shift = _scratch.array("shift", (groups, LANES), np.float32)
+    tiles = _scratch.array("all tiles", (groups, LANES * (glomeruli + 1)), np.float32)
+    shift = _scratch.array("all shifts", (groups, LANES), np.float32)
     fill(tiles)
     k.balance[groups, threads](np.float32(mean), tiles, shift)
     inputs = _wires_on_device(wires)
@@ -478,7 +482,7 @@ def count(
     needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
     # Of drives, sums for slices of the cells, and of each glomerulus.
     needed += 8 * TEAM * (3 * _CELLS + 2 * glomeruli)
-    free = memory or _scratch.memory(*_OF_TRIALS)
+    free = memory or _scratch.memory(*_OF_TRIALS, *_kept(circuit.rule))
     left = free - int(needed / gpu.SHARE)
     if left <= 0:
         raise _too_large(f"{p} odors of a trial and {cells} cells", needed, free, "odors or cells")

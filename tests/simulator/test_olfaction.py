@@ -213,13 +213,21 @@ def test_sums_of_a_trial_are_those_of_the_cpu(strict, name):
 
 
 def test_sums_do_not_depend_on_blocks_or_chunks(strict):
-    given = circuit(odors=129, glomeruli=5, kenyon_cells=35, pairs=129)
+    given = circuit(odors=129, glomeruli=5, kenyon_cells=35, pairs=33)
     wanted = simulate._count(given, False, GO_ON)
-    found = cuda.count(given, GO_ON, threads=64), cuda.count(given, GO_ON, groups=1)
-    for counts in found:
-        equal(counts, wanted)
-    # Products of drives are no integers.
-    assert found[0].drives == found[1].drives
+    equal(cuda.count(given, GO_ON, threads=64), wanted)
+    equal(cuda.count(given, GO_ON, groups=1), wanted)
+
+
+def test_products_of_drives_are_the_same_bits_for_all_blocks_and_chunks(strict):
+    given = circuit(odors=129, glomeruli=5, kenyon_cells=7, pairs=129, inhibition="balanced")
+    laws = cuda._on_device(given.source), cuda._on_device(given.partners)
+    found = set()
+    for threads, groups in ((32, 1), (64, 2)):
+        coder = cuda._Coder(given.wires, given.rule, 5, 129, 2**30, threads, groups)
+        found.add(cuda._drive_correlation(given, coder, laws))
+    assert len(found) == 1
+    assert found.pop() == pytest.approx(simulate._drive_correlation(given), rel=1e-12)
 
 
 def test_overlaps_of_long_codes_of_many_odors():
@@ -254,6 +262,8 @@ def test_what_does_not_fit_into_the_device_is_refused():
         cuda.count(given, GO_ON, memory=1000)
     with pytest.raises(MemoryError, match=r"^128 odors need about .* GiB of the device.*backend='cpu'"):
         cuda.encode(RATES, given.wires, given.rule, memory=1000)
+    with pytest.raises(MemoryError, match=r"^thresholds of 30 odors need about .* GiB of the device.*backend='cpu'"):
+        cuda.fit(RATES, given.wires, 0.0, 3, False, memory=1000)
 
 
 def test_devices_that_are_not_there_are_refused():
