@@ -31,6 +31,7 @@ ROWS = {
     "against the host": "1,000 x 50, 2,000 networks on the host: host over GPU, ratio",
     "separability": f"{SETS:,} sets of 200 Gaussian patterns in 100 dimensions, certified: host over GPU, ratio",
     "thresholds": "codes of 20,000 odors, 50 glomeruli, 2,000 cells, 7 claws, known thresholds: host over GPU, ratio",
+    "fitted": "the same, thresholds of these odors found too",
     "winners": "the same by competition",
     "circuit": "one `olfaction.simulate` of 100,000 odors: host over GPU, ratio",
 }
@@ -110,6 +111,7 @@ def coded(backend: str) -> dict[str, float]:
     circuit = partial(olfaction.simulate, odors=100_000, trials=1, backend=backend)
     return {
         "thresholds": best(partial(call, thresholds=levels)),
+        "fitted": best(call),
         "winners": best(partial(call, sparsening="winners")),
         "circuit": best(circuit),
     }

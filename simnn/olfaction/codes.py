@@ -121,19 +121,46 @@ def thresholds(odors: ArrayLike, wiring: Wiring, coding_level: float, *, sparsen
     return _fitted(rows, wires, coding_level, sparsening, np.empty((0, 0), np.uint64))
 
 
+def chosen_of(odors: int, wiring: Wiring, coding_level: float, sparsening: str) -> int:
+    """Number of drives that should exceed a threshold.
+
+    Parameters
+    ----------
+    odors : int
+        P.
+    wiring : Wiring
+        Weights.
+    coding_level : float
+        f.
+    sparsening : {"cell", "global"}
+        Whether the drives are those of one cell, or of all.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If that is none, or all of them.
+    """
+    level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
+    drives = odors * (1 if sparsening == "cell" else wiring.kenyon_cells)
+    chosen = round(level * drives)
+    if not 0 < chosen < drives:
+        raise ValueError(
+            f"coding_level: {coding_level!r} is not allowed with {odors} odors: cells would fire for {chosen}"
+        )
+    return chosen
+
+
 def _fitted(
     odors: NDArray[Any], wiring: Wiring, coding_level: float, sparsening: str, codes: "Packed"
 ) -> NDArray[np.float32]:
     """Thresholds; and codes, if there is room for them."""
     from simnn.olfaction import levels
 
-    level = float(numbers("coding_level", coding_level, 0.0, 1.0, strict=True))
-    cells, drives = wiring.kenyon_cells, len(odors) * (1 if sparsening == "cell" else wiring.kenyon_cells)
-    chosen = round(level * drives)
-    if not 0 < chosen < drives:
-        raise ValueError(
-            f"coding_level: {coding_level!r} is not allowed with {len(odors)} odors: cells would fire for {chosen}"
-        )
+    cells, chosen = wiring.kenyon_cells, chosen_of(len(odors), wiring, coding_level, sparsening)
     if sparsening == "cell":
         return levels.fit(odors, wiring, chosen, codes)
     common = levels.fit_common(odors, wiring, chosen, codes)
@@ -141,7 +168,7 @@ def _fitted(
         return np.full(cells, common, np.float32)
     found = np.full(cells, levels.search_common(odors, wiring, chosen), np.float32)
     if len(codes):
-        _code(odors, wiring, rule(wiring, level, found), codes, None)
+        _code(odors, wiring, rule(wiring, coding_level, found), codes, None)
     return found
 
 
@@ -208,7 +235,7 @@ def encode(
     packed : bool
         Bits, or truth values.
     backend : str
-        Where codes are made, see `simnn.device.backends.choose`; thresholds are found on the CPU.
+        Where codes are made and thresholds found, see `simnn.device.backends.choose`.
 
     Returns
     -------
@@ -216,12 +243,14 @@ def encode(
         See `unpack` and `count_active`. Memory beyond the result: for each thread 512 B for each cell if there are
         winners, and 1 KB for each glomerulus. Thresholds that are found here take 4 B for each number of the odors, and
         for each thread 40 B for each odor and 8 MB, or 4 to 64 MB and some 12 B for one in 100 drives if they are
-        global.
+        global. On a GPU they take 4 B for each number of the odors, and up to 1 GB of drives.
 
     Raises
     ------
     ValueError
         If a parameter is out of range, or an odor is not finite; one line names it.
+    MemoryError
+        If what a GPU needs does not fit into its memory.
 
     Notes
     -----
@@ -257,7 +286,11 @@ def encode(
     elif device is None:
         _fitted(rows, wires, level, sparsening, codes)
     else:
-        found = _fitted(rows, wires, level, sparsening, codes[:0])
+        from simnn.olfaction import cuda
+
+        chosen = chosen_of(len(rows), wires, level, sparsening)
+        with backends.use(device):
+            found = cuda.fit(rows, wires.wires, wires.mean, chosen, sparsening == "global")
         _code(rows, wires, rule(wires, level, found), codes, device)
     return codes if packed else unpack(codes, wires.kenyon_cells)
 

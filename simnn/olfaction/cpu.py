@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simnn.device import normals, philox
 from simnn.device.targets import Target, cpu
-from simnn.olfaction import kernels
+from simnn.olfaction import kernels, projection
 from simnn.olfaction.kernels import LANES
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Circuit(NamedTuple):
         How many there are, and how many of them, the first ones, are compared with each other.
     level : float
         Coding level that the readout subtracts.
+    mean : float
+        What inhibition subtracts from each weight, also where cells compete.
     """
 
     wires: Any
@@ -83,6 +85,7 @@ class Circuit(NamedTuple):
     odors: int
     pairs: int
     level: float
+    mean: float
 
     def readout(self, label: NDArray[np.int8], weight: NDArray[np.int64]) -> tuple[float, float]:
         """Offset and bias of the Hebbian readout, from which the coding level is subtracted twice (see `bind`).
@@ -100,6 +103,28 @@ class Circuit(NamedTuple):
         """
         labels = int(label.sum(dtype=np.int64))
         return -self.level * labels, self.level * (self.level * labels * len(self.wires.count) - float(weight.sum()))
+
+    def drive_correlation(self, sums: NDArray[np.float64], totals: NDArray[np.float64]) -> float:
+        """Correlation of the drives to odors and to their partners, from covariances and variances summed over cells.
+
+        Parameters
+        ----------
+        sums : (3,) array
+            Products of the two, and squares of each, summed over cells and the odors that are compared.
+        totals : (2, N) array
+            These odors and partners, added up.
+
+        Returns
+        -------
+        float
+            NaN if one of them drives nothing.
+        """
+        odors = min(self.pairs, self.odors)
+        mean = np.pad(totals / odors, ((0, 0), (0, 1)))
+        index, weight = self.wires.index, self.wires.weight
+        a, b = (np.einsum("ij,ij->i", row[index], weight) - self.mean * row.sum() for row in mean)
+        both, own, other = sums / odors - (a @ b, a @ a, b @ b)
+        return float(both / np.sqrt(own * other)) if own > 0.0 < other else float("nan")
 
 
 class Counts(NamedTuple):
@@ -119,6 +144,8 @@ class Counts(NamedTuple):
         Overlaps of the odors that are compared, with themselves and with all of them.
     square : int
         Sum of the squares of these overlaps.
+    drives : float
+        Correlation of the drives to these odors and to their partners (see `Circuit.drive_correlation`).
     best : simnn.olfaction.readout.Readout or None
         Readout with the largest margin, if it was asked for instead of the Hebbian one.
     """
@@ -133,6 +160,7 @@ class Counts(NamedTuple):
     own: NDArray[np.int64]
     sums: NDArray[np.int64]
     square: int
+    drives: float
     best: "Readout | None" = None
 
 
@@ -206,6 +234,7 @@ def bind(target: Target) -> Kernels:
     routines = kernels.bind(target)
     encode_tile, tile_drives, common_drive, popcount = routines
     pairs = normals.bind(target).pairs
+    suppression, response = projection.bind(target)
     random = philox.bind(target)
     philox4x32, uniform = random.philox4x32, random.uniform
     word, to_bits = target.word, target.to_bits
@@ -283,13 +312,11 @@ def bind(target: Target) -> Kernels:
                 row[t] = max(row[t], zero)
                 total[t] += row[t]
         for t in range(LANES):
-            suppression = source.gain * total[t]
-            total[t] = source.half + suppression * np.sqrt(suppression)
+            total[t] = suppression(source.half, source.gain, total[t])
         for n in range(glomeruli):
             row = x[n]
             for t in range(LANES):
-                driven = row[t] * np.sqrt(row[t])
-                row[t] = source.ceiling * driven / (driven + total[t])
+                row[t] = response(source.ceiling, row[t], total[t])
 
     @target.routine
     def draw_tile(source, begin, lanes, trial, key, space):

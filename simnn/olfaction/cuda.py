@@ -1,22 +1,4 @@
-"""Kernels of the GPU: odors in tiles, drives, codes by thresholds and by competition, and sums over packed codes.
-
-Layout
-    A tile is `simnn.olfaction.kernels.LANES` odors, ``tiles[group, LANES glomerulus + lane]``, as on the CPU, so that
-    Philox serves them with the same counters. 32 threads, a *team*, hold four odors each, or one each of a quarter of
-    the tile, and go from cell to cell together: wirings and weights are read once for all of them, numbers of inputs
-    that differ from cell to cell cost nothing, and odors are read 32 neighbours at a time. Each thread packs the bits
-    of its odors.
-    Packed codes are 32-bit words on the device, ``codes[odor, cell // 32]``; their bytes are those of the CPU.
-Competition
-    The drives of a chunk of odors are kept, and their k-th largest is found digit by digit (radix 256) in their ordered
-    bit patterns, then in the numbers of the cells that share it. Histograms are integers, one column for each odor,
-    which is a bank of shared memory for each thread of a team: no two of them ever wait for each other.
-Exactness
-    All sums over codes are sums of integers, by atomic additions where blocks meet, so that results do not depend on
-    the size of blocks, the order in which they run, or how odors are cut into chunks. Drives are sums of the same
-    terms in the same order as on the CPU, up to contraction, and codes differ from the CPU's only where a drive is
-    within rounding of its threshold. The field of a readout is the only double precision here, three operations for
-    each odor on integers, as on the CPU.
+"""Codes of odors, their thresholds, and sums over them, on a GPU: what is in its memory, and which kernels run when.
 
 Operations and bytes for 20,000 odors, 50 glomeruli, 2,000 cells, 7 claws, and what they take at least on an H200 (67
 TFlop/s in single precision, 4.8 TB/s of memory, 33 TB/s from shared memory or the first cache, 128 bytes per cycle and
@@ -30,477 +12,56 @@ inputs of the drives    4 bytes from the first cache for each: 1.1 GB          3
 indices and weights     8 bytes for four multiply-adds, read by a whole team:  17 us
                         half as many reads again, 0.56 GB of its bandwidth
 odors, drawn            1e6 normals, 4 MB written and read                     2 us
+projection neurons      8 MB read, 4 MB written                                3 us
 codes by threshold      5 MB written                                           1 us
 drives kept             160 MB written                                         33 us
 four digits, bits       5 times 160 MB read                                    167 us
+thresholds found        drives kept, and 160 MB read for each of four digits,  200 us
+                        and for the nearest drive, if each cell has its own
+1,000 drives compared   2.8e7 multiply-adds for odors and partners, 6e6 more   4 us
+                        in double precision; inputs again: 112 MB
 ======================  =====================================================  ========
 
-So codes by thresholds take at least 50 us and codes by competition 250 us (two threads of the CPU: 8.5 and 25 ms).
-Given odors also travel: 4 MB to the device and 5 MB of codes back, 0.2 ms at 50 GB/s, more from pageable memory.
+So codes by thresholds take at least 50 us, codes by competition 250 us (two threads of the CPU: 8.5 and 25 ms), and
+thresholds of given odors 250 us. Drives that exceed 1 GB are kept for some cells at a time; for a threshold that all
+cells share they are then found again for each digit. Given odors also travel: 4 MB to the device, once for thresholds
+and once for codes, and 5 MB of codes back, 0.2 ms at 50 GB/s, more from pageable memory.
 """
 
-import functools
 import math
 import threading
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simnn.device import gpu, philox, targets
+from simnn.device import gpu
 from simnn.device.gpu import cuda
-from simnn.device.targets import Target
+from simnn.olfaction import levels
 from simnn.olfaction.cpu import Circuit, Counts, Source
-from simnn.olfaction.kernels import CHUNK, LANES, Rule, Wires, words_of
-
-TEAM = 32
-"""Threads that take the same path: a warp, which is also the number of banks of shared memory."""
+from simnn.olfaction.cuda_kernels import TEAM, bound
+from simnn.olfaction.kernels import LANES, Rule, Wires, words_of
 
 THREADS = TEAM if gpu.SIMULATED else 256
 """Threads of a block; any multiple of `TEAM`."""
 
-_RADIX = 256
-_SLICES = 64
+_SLICES, _CELLS = 64, 2 if gpu.SIMULATED else 256
+"""Slices of odors whose codes are counted side by side, and of cells whose drives are compared: always as many, so that
+products are added up in one order."""
+
+_TALLIES = 2 if gpu.SIMULATED else 1024
+"""Most blocks that count digits of the drives of all cells."""
+
 _SCRATCH = 2**30
 _MOST = 2**31 - 1
 _ARRAYS = "given", "order", "mean", "deviation"
-_ODORS = philox.ODORS * philox.COLUMNS
+
+_SHARED = 2 if gpu.SIMULATED else 65535
+"""Most blocks of work that any number of them may share; in the simulator, to start threads is most of what it does."""
 
 
-class Kernels(NamedTuple):
-    """Kernels of one target (see `bind`)."""
-
-    draw: Any
-    load: Any
-    unload: Any
-    balance: Any
-    threshold: Any
-    expand: Any
-    compete: Any
-    label: Any
-    count: Any
-    compare: Any
-    wrong: Any
-    overlap_sums: Any
-
-
-def bound() -> Kernels:
-    """Kernels of the GPU, or of its simulator.
-
-    Returns
-    -------
-    Kernels
-    """
-    return bind(targets.cuda(np.float32))
-
-
-@functools.cache
-def bind(target: Target) -> Kernels:
-    """Bind the kernels for a target.
-
-    Parameters
-    ----------
-    target : Target
-        Of CUDA, in single precision.
-
-    Returns
-    -------
-    Kernels
-        The first axis of a grid is tiles, except where it says otherwise; blocks of the second axis share the work.
-        ``draw(source, taken, trial, key0, key1, first, tiles)``: tiles first, first + 1, ... of the odors of a trial,
-        so many of which are taken from given ones; if none are, all are drawn.
-        ``load(rows, tiles)``: tiles of given odors. ``unload(tiles, rows)``: the inverse.
-        ``balance(mean, tiles, shift)``: what inhibition subtracts from all drives to an odor; one block for each tile.
-        ``threshold(tiles, shift, place, weight, count, level, codes)``: codes of drives above the level of each cell;
-        ``place`` is the glomerulus times `LANES`; a team for each 32 cells, the second axis is tiles.
-        ``expand(tiles, place, weight, count, odors, drive)``: drives ``drive[group, cell, lane]``; the same grid.
-        ``compete(drive, winners, codes)``: codes of the largest drives, of equal ones the first; the second axis is
-        the four quarters of a tile.
-        ``label(trial, key0, key1, first, label)``: labels -1 or 1 of odors first, first + 1, ...; grid over fours of
-        them.
-        ``count(codes, label, signed, weight, total)``: adds to sums over odors of labels times codes, if they are asked
-        for, and of codes; the first axis is cells, the second slices of odors.
-        ``compare(codes, other, active, both)``: active cells of each odor; adds to the cells active in both codes,
-        summed over odors; grid over odors.
-        ``wrong(codes, label, weight, offset, bias, halves)``: adds to twice the number of wrong answers, see
-        `simnn.olfaction.cpu.bind`; grid over odors.
-        ``overlap_sums(codes, own, total, square)``: overlaps with itself and, added, with all odors, for each odor;
-        adds to the sum of squares over all pairs; both axes are tiles of 32 odors.
-    """
-    return Kernels(*_bind_odors(target), *_bind_codes(target), *_bind_sums(target))
-
-
-def _bind_odors(target: Target) -> tuple[Any, ...]:
-    """Tiles of odors, drawn or given."""
-    random, word = philox.bind(target), target.word
-    philox4x32, normal_pair = random.philox4x32, random.normal_pair
-    zero, one = np.float32(0.0), np.float32(1.0)
-
-    @target.device
-    def mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1):
-        """Four normals of one odor: block ``256 k + j`` of Philox serves every other row from ``8 k + j // 128`` on."""
-        c1, c2, c3, k0, k1 = word(trial), word(group), word(stream), word(key0), word(key1)
-        w0, w1, w2, w3 = philox4x32(word(256 * k + j), c1, c2, c3, k0, k1)
-        a, c = normal_pair(w0, w1, w2, w3)
-        b, d = normal_pair(w2, w3, w0, w1)
-        if common != zero:
-            # The row after the last glomerulus is what all of them share.
-            last = glomeruli % 8
-            block = 256 * (glomeruli // 8) + LANES * (last % 2) + j % LANES
-            w0, w1, w2, w3 = philox4x32(word(block), c1, c2, c3, k0, k1)
-            if last % 4 >= 2:
-                w0, w1, w2, w3 = w2, w3, w0, w1
-            u, v = normal_pair(w0, w1, w2, w3)
-            shared = v if last >= 4 else u
-            a, b = own * a + common * shared, own * b + common * shared
-            c, d = own * c + common * shared, own * d + common * shared
-        return a, b, c, d
-
-    @target.device
-    def put(source, n, t, value, noise, x):
-        glomeruli = source.mean.shape[0]
-        if n < glomeruli:
-            if source.add != zero or source.keep != one:
-                lost, strength = (one - source.keep) * source.mean[n], source.add * source.deviation[n]
-                value = lost + source.keep * value + strength * noise
-            x[LANES * n + t] = value
-        elif n == glomeruli:
-            x[LANES * n + t] = zero
-
-    @target.kernel
-    def draw(source, taken, trial, key0, key1, first, tiles):
-        glomeruli, group, x = source.mean.shape[0], first + cuda.blockIdx.x, tiles[cuda.blockIdx.x]
-        start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
-        own, common, last = source.own, source.common, glomeruli - 1
-        for q in range(start, 256 * ((glomeruli + 8) // 8), step):
-            k, j = q // 256, q % 256
-            n, t = 8 * k + j // LANES, j % LANES
-            a, b, c, d = zero, zero, zero, zero
-            e, f, g, h = zero, zero, zero, zero
-            # Odors, then noise: one call, since all that is called is compiled where it is called.
-            for turn in range(2):
-                a, b, c, d = e, f, g, h
-                if source.add != zero if turn == 1 else taken == 0:
-                    stream = _ODORS + source.column * turn
-                    e, f, g, h = mixed(k, j, glomeruli, own, common, group, trial, stream, key0, key1)
-                else:
-                    e, f, g, h = zero, zero, zero, zero
-            p = LANES * group + t
-            if p < taken:
-                odor = source.given[source.order[p]]
-                a, b = odor[min(n, last)], odor[min(n + 2, last)]
-                c, d = odor[min(n + 4, last)], odor[min(n + 6, last)]
-            put(source, n, t, a, e, x)
-            put(source, n + 2, t, b, f, x)
-            put(source, n + 4, t, c, g, x)
-            put(source, n + 6, t, d, h, x)
-
-    @target.kernel
-    def load(rows, tiles):
-        x, begin, glomeruli = tiles[cuda.blockIdx.x], LANES * cuda.blockIdx.x, rows.shape[1]
-        start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
-        for e in range(start, x.shape[0], step):
-            n, t = e // LANES, e % LANES
-            x[LANES * n + t] = rows[begin + t, n] if begin + t < rows.shape[0] and n < glomeruli else zero
-
-    @target.kernel
-    def unload(tiles, rows):
-        x, begin = tiles[cuda.blockIdx.x], LANES * cuda.blockIdx.x
-        start, step = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x, cuda.gridDim.y * cuda.blockDim.x
-        for e in range(start, LANES * rows.shape[1], step):
-            n, t = e // LANES, e % LANES
-            if begin + t < rows.shape[0]:
-                rows[begin + t, n] = x[LANES * n + t]
-
-    @target.kernel
-    def balance(mean, tiles, shift):
-        x, out = tiles[cuda.blockIdx.x], shift[cuda.blockIdx.x]
-        for t in range(cuda.threadIdx.x, LANES, cuda.blockDim.x):
-            total = zero
-            if mean != zero:
-                for n in range(x.shape[0] // LANES):
-                    total += x[LANES * n + t]
-                total *= mean
-            out[t] = total
-
-    return draw, load, unload, balance
-
-
-def _bind_codes(target: Target) -> tuple[Any, ...]:
-    """Codes by thresholds and by competition."""
-    to_bits = target.to_bits
-    zero, none, bit = np.float32(0.0), np.uint32(0), np.uint32(1)
-
-    # Unsigned numbers of what is read: signed ones could count from the end, which costs a comparison each.
-
-    @target.device
-    def three(x, place, weight, i, k, t):
-        return (
-            weight[i, k] * x[place[i, k] + t]
-            + weight[i, k + 1] * x[place[i, k + 1] + t]
-            + weight[i, k + 2] * x[place[i, k + 2] + t]
-        )
-
-    @target.device
-    def four(x, place, weight, i, k, t):
-        return (
-            weight[i, k] * x[place[i, k] + t]
-            + weight[i, k + 1] * x[place[i, k + 1] + t]
-            + weight[i, k + 2] * x[place[i, k + 2] + t]
-            + weight[i, k + 3] * x[place[i, k + 3] + t]
-        )
-
-    @target.device
-    def drives(x, place, weight, count, i, t):
-        """Drives of a cell to four odors, added up in the order of `simnn.olfaction.kernels`."""
-        a, b, c, d = zero, zero, zero, zero
-        u, v, w = t + np.uint32(TEAM), t + np.uint32(2 * TEAM), t + np.uint32(3 * TEAM)
-        for k in range(0, count[i], CHUNK):
-            # Half of a chunk for all odors, then the other half: what is read has room in 64 registers.
-            e, f = four(x, place, weight, i, k, t), four(x, place, weight, i, k, u)
-            g, h = four(x, place, weight, i, k, v), four(x, place, weight, i, k, w)
-            left = count[i] - k
-            if left >= CHUNK:
-                e, f = e + four(x, place, weight, i, k + 4, t), f + four(x, place, weight, i, k + 4, u)
-                g, h = g + four(x, place, weight, i, k + 4, v), h + four(x, place, weight, i, k + 4, w)
-            elif left > 4:
-                e, f = e + three(x, place, weight, i, k + 4, t), f + three(x, place, weight, i, k + 4, u)
-                g, h = g + three(x, place, weight, i, k + 4, v), h + three(x, place, weight, i, k + 4, w)
-            a, b, c, d = a + e, b + f, c + g, d + h
-        return a, b, c, d
-
-    @target.kernel
-    def threshold(tiles, shift, place, weight, count, level, codes):
-        x, less, lane = tiles[cuda.blockIdx.y], shift[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
-        part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
-        p, odors = LANES * cuda.blockIdx.y + cuda.threadIdx.x % TEAM, codes.shape[0]
-        if p < odors and part < codes.shape[1]:
-            e, f, g, h = less[lane], less[lane + TEAM], less[lane + 2 * TEAM], less[lane + 3 * TEAM]
-            q, r, s, t = none, none, none, none
-            for i in range(32 * part, min(32 * part + 32, level.shape[0])):
-                a, b, c, d = drives(x, place, weight, count, i, lane)
-                least, on = level[i], bit << np.uint32(i % 32)
-                q |= on if a - e > least else none
-                r |= on if b - f > least else none
-                s |= on if c - g > least else none
-                t |= on if d - h > least else none
-            codes[p, part] = q
-            if p + TEAM < odors:
-                codes[p + TEAM, part] = r
-            if p + 2 * TEAM < odors:
-                codes[p + 2 * TEAM, part] = s
-            if p + 3 * TEAM < odors:
-                codes[p + 3 * TEAM, part] = t
-
-    @target.kernel
-    def expand(tiles, place, weight, count, odors, drive):
-        x, out, lane = tiles[cuda.blockIdx.y], drive[cuda.blockIdx.y], np.uint32(cuda.threadIdx.x % TEAM)
-        part = (cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x) // TEAM
-        if LANES * cuda.blockIdx.y + cuda.threadIdx.x % TEAM < odors:
-            for i in range(32 * part, min(32 * part + 32, out.shape[0])):
-                a, b, c, d = drives(x, place, weight, count, i, lane)
-                out[i, lane], out[i, lane + TEAM] = a, b
-                out[i, lane + 2 * TEAM], out[i, lane + 3 * TEAM] = c, d
-
-    @target.device
-    def ordered(value):
-        """Integer that is larger for larger numbers."""
-        bits = to_bits(value)
-        return np.int32(bits if bits >= 0 else -(bits & 0x7FFFFFFF))
-
-    @target.kernel
-    def compete(drive, winners, codes):
-        histogram = cuda.shared.array((_RADIX, TEAM), np.int32)
-        # Of each odor: leading digits of the weakest winner's drive, and of its number among equals; winners among
-        # what shares them.
-        value = cuda.shared.array(TEAM, np.int32)
-        number = cuda.shared.array(TEAM, np.int32)
-        wanted = cuda.shared.array(TEAM, np.int32)
-        tied = cuda.shared.array(1, np.int32)
-        if LANES * cuda.blockIdx.x + TEAM * cuda.blockIdx.y >= codes.shape[0]:
-            return
-        lane, team, teams = cuda.threadIdx.x % TEAM, cuda.threadIdx.x // TEAM, cuda.blockDim.x // TEAM
-        t = TEAM * cuda.blockIdx.y + lane
-        p, h = LANES * cuda.blockIdx.x + t, drive[cuda.blockIdx.x]
-        cells, real = h.shape[0], p < codes.shape[0]
-        digits = 1 if cells <= 1 << 8 else (2 if cells <= 1 << 16 else 3)
-        if team == 0:
-            value[lane], number[lane], wanted[lane] = 0, 0, winners
-            tied[0] = 0
-        for level in range(4 + digits):
-            for e in range(cuda.threadIdx.x, _RADIX * TEAM, cuda.blockDim.x):
-                histogram[e // TEAM, e % TEAM] = 0
-            cuda.syncthreads()
-            if level == 4 and tied[0] == 0:
-                break
-            if real:
-                leading, before = value[lane], number[lane]
-                if level < 4:
-                    shift, first = 24 - 8 * level, level == 0
-                    for i in range(team, cells, teams):
-                        key = ordered(h[i, t])
-                        if first or key >> (shift + 8) == leading:
-                            digit = (key >> shift) & 255
-                            cuda.atomic.add(histogram, (digit ^ 128 if first else digit, lane), 1)
-                else:
-                    # Digits of cells count down: the first of equals come first.
-                    shift = 8 * (3 + digits - level)
-                    for i in range(team, cells, teams):
-                        if ordered(h[i, t]) == leading and i >> (shift + 8) == before:
-                            cuda.atomic.add(histogram, (255 - ((i >> shift) & 255), lane), 1)
-            cuda.syncthreads()
-            if team == 0 and real:
-                digit, left = _RADIX - 1, wanted[lane]
-                while histogram[digit, lane] < left:
-                    left -= histogram[digit, lane]
-                    digit -= 1
-                wanted[lane] = left
-                if level < 4:
-                    value[lane] = 256 * value[lane] + (digit - 128 if level == 0 else digit)
-                else:
-                    number[lane] = 256 * number[lane] + 255 - digit
-                if level == 3 and left < histogram[digit, lane]:
-                    tied[0] = 1
-            cuda.syncthreads()
-        if real:
-            weakest, last = value[lane], number[lane] if tied[0] != 0 else cells
-            for part in range(team, codes.shape[1], teams):
-                packed = none
-                for i in range(32 * part, min(32 * part + 32, cells)):
-                    key = ordered(h[i, t])
-                    packed |= bit << np.uint32(i % 32) if key > weakest or (key == weakest and i <= last) else none
-                codes[p, part] = packed
-
-    return threshold, expand, compete
-
-
-def _bind_sums(target: Target) -> tuple[Any, ...]:
-    """Labels, and sums over codes."""
-    philox4x32, word = philox.bind(target).philox4x32, target.word
-    none, bit = np.uint32(0), np.uint32(1)
-
-    @target.kernel
-    def label(trial, key0, key1, first, label):
-        q = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        if 4 * q < label.shape[0]:
-            block, stream = word(first // 4 + q), word(_ODORS + 3)
-            a, b, c, d = philox4x32(block, word(trial), word(0), stream, word(key0), word(key1))
-            for j in range(min(4, label.shape[0] - 4 * q)):
-                drawn = a if j == 0 else (b if j == 1 else (c if j == 2 else d))
-                label[4 * q + j] = 1 if drawn >= word(0x80000000) else -1
-
-    @target.kernel
-    def count(codes, label, signed, weight, total):
-        i = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        part, place = i // 32, np.uint32(i % 32)
-        if part < codes.shape[1]:
-            active, learnt = np.int32(0), np.int32(0)
-            for p in range(cuda.blockIdx.y, codes.shape[0], cuda.gridDim.y):
-                on = np.int32((codes[p, part] >> place) & bit)
-                active = np.int32(active + on)
-                if signed:
-                    learnt = np.int32(learnt + label[p] * on)
-            cuda.atomic.add(total, i, np.int64(active))
-            if signed:
-                cuda.atomic.add(weight, i, np.int64(learnt))
-
-    @target.kernel
-    def compare(codes, other, active, both):
-        partial = cuda.shared.array(1, np.int64)
-        p = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        if cuda.threadIdx.x == 0:
-            partial[0] = 0
-        cuda.syncthreads()
-        if p < codes.shape[0]:
-            mine, shared = np.int32(0), np.int32(0)
-            for part in range(codes.shape[1]):
-                packed = codes[p, part]
-                mine = np.int32(mine + cuda.popc(packed))
-                shared = np.int32(shared + cuda.popc(packed & other[p, part]))
-            active[p] = mine
-            cuda.atomic.add(partial, 0, np.int64(shared))
-        cuda.syncthreads()
-        if cuda.threadIdx.x == 0:
-            cuda.atomic.add(both, 0, partial[0])
-
-    @target.kernel
-    def wrong(codes, label, weight, offset, bias, halves):
-        partial = cuda.shared.array(1, np.int32)
-        p = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        if cuda.threadIdx.x == 0:
-            partial[0] = 0
-        cuda.syncthreads()
-        if p < codes.shape[0]:
-            learnt, active = np.int64(0), np.int64(0)
-            for part in range(codes.shape[1]):
-                left = codes[p, part]
-                active += cuda.popc(left)
-                while left != none:
-                    rest = np.uint32(left & np.uint32(left - bit))
-                    learnt += weight[32 * part + cuda.popc(np.uint32((left ^ rest) - bit))]
-                    left = rest
-            field = (np.float64(learnt) + offset * np.float64(active) + bias) * np.float64(label[p])
-            cuda.atomic.add(partial, 0, 1 if abs(field) < 1e-9 else (2 if field < 0.0 else 0))
-        cuda.syncthreads()
-        if cuda.threadIdx.x == 0:
-            cuda.atomic.add(halves, 0, np.int64(partial[0]))
-
-    @target.kernel
-    def overlap_sums(codes, own, total, square):
-        one_tile = cuda.shared.array((TEAM, 33), np.uint32)
-        other_tile = cuda.shared.array((TEAM, 33), np.uint32)
-        both = cuda.shared.array((TEAM, TEAM), np.int32)
-        rows = cuda.shared.array((2, TEAM), np.int32)
-        partial = cuda.shared.array(1, np.int64)
-        first, second, me = cuda.blockIdx.x * TEAM, cuda.blockIdx.y * TEAM, cuda.threadIdx.x
-        odors, parts, size = codes.shape[0], codes.shape[1], cuda.blockDim.x
-        if second <= first:
-            if me == 0:
-                partial[0] = 0
-            for e in range(me, 2 * TEAM, size):
-                rows[e // TEAM, e % TEAM] = 0
-            for e in range(me, TEAM * TEAM, size):
-                both[e // TEAM, e % TEAM] = 0
-            for start in range(0, parts, 32):
-                for e in range(me, TEAM * 32, size):
-                    u, q = e // 32, e % 32
-                    inside = start + q < parts
-                    one_tile[u, q] = codes[first + u, start + q] if inside and first + u < odors else none
-                    other_tile[u, q] = codes[second + u, start + q] if inside and second + u < odors else none
-                cuda.syncthreads()
-                for e in range(me, TEAM * TEAM, size):
-                    u, v = e // TEAM, e % TEAM
-                    shared = both[u, v]
-                    for q in range(min(32, parts - start)):
-                        shared += cuda.popc(one_tile[u, q] & other_tile[v, q])
-                    both[u, v] = shared
-                cuda.syncthreads()
-            squares = np.int64(0)
-            for e in range(me, TEAM * TEAM, size):
-                u, v = e // TEAM, e % TEAM
-                shared = both[u, v]
-                squares += np.int64(shared) * np.int64(shared)
-                cuda.atomic.add(rows, (0, u), shared)
-                cuda.atomic.add(rows, (1, v), shared)
-                if first == second and u == v and first + u < odors:
-                    own[first + u] = shared
-            cuda.atomic.add(partial, 0, squares)
-            cuda.syncthreads()
-            for u in range(me, TEAM, size):
-                if first + u < odors:
-                    cuda.atomic.add(total, first + u, np.int64(rows[0, u]))
-                if first != second and second + u < odors:
-                    cuda.atomic.add(total, second + u, np.int64(rows[1, u]))
-            if me == 0:
-                cuda.atomic.add(square, 0, partial[0] if first == second else 2 * partial[0])
-
-    return label, count, compare, wrong, overlap_sums
-
-
-# --- host -------------------------------------------------------------------------------------------------------
-
-
-def _blocks(work: int, threads: int, most: int = 65535) -> int:
+def _blocks(work: int, threads: int, most: int = _SHARED) -> int:
     return max(1, min(-(-work // threads), most))
 
 
@@ -519,14 +80,56 @@ class _Scratch(threading.local):
             flat = self.held[device, name] = cuda.device_array(max(size, 1), kind)
         return flat[:size].reshape(shape)
 
-    def memory(self) -> int:
-        """Bytes of the current device that are free, or held already."""
+    def memory(self, *names: str) -> int:
+        """Bytes of the current device that are free, or held already by arrays with these names."""
         device = gpu.current()
-        held = [array.nbytes for (place, _), array in self.held.items() if place == device and array is not None]
-        return gpu.free_memory() + int(sum(held))
+        held = [self.held.get((device, name)) for name in names]
+        return gpu.free_memory() + sum(int(array.nbytes) for array in held if array is not None)
 
 
 _scratch = _Scratch()
+_OF_CODES = "tiles", "shift", "codes"
+_OF_TRIALS = *_OF_CODES, "packed", "label", "active", "pair", "shifts"
+_OF_FITS = "all tiles", "all shifts", "drive", "level"
+
+
+def _kept(rule: Rule) -> tuple[str, ...]:
+    return ("drive",) if rule.winners else ()
+
+
+def _too_large(what: str, needed: int, memory: int, fewer: str) -> MemoryError:
+    there = gpu.SHARE * memory / 2**30
+    return MemoryError(
+        f"{what} need about {needed / 2**30:.2f} GiB of the device, of which {there:.2f} GiB may be used; use fewer "
+        f"{fewer}, or backend='cpu'"
+    )
+
+
+def _bytes_of(wires: Wires) -> int:
+    return int(wires.index.nbytes + wires.weight.nbytes + wires.count.nbytes)
+
+
+def _wires_on_device(wires: Wires) -> tuple[Any, ...]:
+    """Where inputs are in tiles, their weights, and how many there are."""
+    return tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), wires.weight, wires.count)))
+
+
+def _draw(
+    source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int, tiles: Any, threads: int
+) -> None:
+    """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones, or with projection neurons."""
+    groups = -(-(last - first) // LANES)
+    grid = groups, _blocks(256 * ((len(source.mean) + 8) // 8), threads)
+    bound().draw[grid, threads](source, taken, trial, *_words(key), first // LANES, tiles)
+    if source.ceiling != 0.0:
+        bound().normalise[groups, min(threads, LANES)](source.ceiling, source.half, source.gain, tiles)
+
+
+def _load(rows: NDArray[Any], tiles: Any, threads: int) -> None:
+    """Fill tiles with given odors."""
+    single = np.ascontiguousarray(rows, np.float32)
+    grid = -(-len(rows) // LANES), _blocks(LANES * (rows.shape[1] + 1), threads)
+    bound().load[grid, threads](cuda.to_device(single), tiles)
 
 
 class _Coder:
@@ -549,26 +152,23 @@ class _Coder:
         groups: int | None,
     ) -> None:
         cells = len(wires.count)
-        # Of each tile: itself and its shifts, its codes, the numbers of a given odor, its drives.
-        tile = 4 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
+        # Of each tile: itself, and again with its partners, each with shifts; codes; numbers of a given odor; drives.
+        tile = 12 * LANES * (glomeruli + 2) + 8 * LANES * words_of(cells) + 4 * LANES * glomeruli
         drives = 4 * LANES * cells if rule.winners else 0
-        fixed = wires.index.nbytes + wires.weight.nbytes + 8 * cells
+        fixed = _bytes_of(wires) + 4 * cells
         available = int(gpu.SHARE * memory) - fixed
         if tile + drives > available:
-            raise MemoryError(
-                f"{LANES} odors need about {(fixed + tile + drives) / 2**30:.2f} GiB of the device, of which "
-                f"{gpu.SHARE * memory / 2**30:.2f} GiB may be used; use fewer cells, or backend='cpu'"
-            )
+            raise _too_large(f"{LANES} odors", fixed + tile + drives, memory, "cells")
         most = min(available, max(_SCRATCH, tile + drives)) // (tile + drives)
         self.groups = min(groups or most, -(-odors // LANES), 65535)
         self.threads, self.rule, self.glomeruli, self.cells = threads, rule, glomeruli, cells
-        self.wires = tuple(map(cuda.to_device, (np.uint32(LANES) * wires.index.astype(np.uint32), *wires[1:])))
+        self.wires = _wires_on_device(wires)
         self.tiles = _scratch.array("tiles", (self.groups, LANES * (glomeruli + 1)), np.float32)
+        self.shift = _scratch.array("shift", (self.groups, LANES), np.float32)
         if rule.winners:
             self.drive = _scratch.array("drive", (self.groups, cells, LANES), np.float32)
         else:
             self.level = cuda.to_device(rule.threshold)
-            self.shift = _scratch.array("shift", (self.groups, LANES), np.float32)
 
     def chunks(self, odors: int) -> list[tuple[int, int]]:
         """First odor of each chunk, and the first one after it."""
@@ -579,27 +179,16 @@ class _Coder:
         """Codes on the device."""
         return _scratch.array(name, (odors, 2 * words_of(self.cells)), np.uint32)
 
-    def draw(self, source: Source, taken: int, trial: int, key: NDArray[np.uint64], first: int, last: int) -> None:
-        """Fill tiles with odors of a trial, of which so many are ``taken`` from given ones."""
-        grid = -(-(last - first) // LANES), _blocks(256 * ((self.glomeruli + 8) // 8), self.threads)
-        words = _words(key)
-        bound().draw[grid, self.threads](source, taken, trial, *words, first // LANES, self.tiles)
-
-    def load(self, rows: NDArray[np.float32]) -> None:
-        """Fill tiles with given odors."""
-        grid = -(-len(rows) // LANES), _blocks(LANES * (self.glomeruli + 1), self.threads)
-        bound().load[grid, self.threads](cuda.to_device(rows), self.tiles)
-
     def code(self, codes: Any) -> None:
         """Codes of the odors in the tiles."""
         k, odors = bound(), len(codes)
         groups = -(-odors // LANES)
         grid = _blocks(TEAM * codes.shape[1], self.threads, _MOST), groups
+        k.balance[groups, self.threads](self.rule.mean, self.tiles, self.shift)
         if self.rule.winners:
-            k.expand[grid, self.threads](self.tiles, *self.wires, odors, self.drive)
+            k.expand[grid, self.threads](self.tiles, self.shift, *self.wires, odors, self.drive)
             k.compete[(groups, LANES // TEAM), self.threads](self.drive, self.rule.winners, codes)
         else:
-            k.balance[groups, self.threads](self.rule.mean, self.tiles, self.shift)
             k.threshold[grid, self.threads](self.tiles, self.shift, *self.wires, self.level, codes)
 
 
@@ -655,13 +244,171 @@ def encode(
         If the wiring and one tile of odors do not fit into the device.
     """
     out = np.empty((len(odors), words_of(len(wires.count))), np.uint64)
-    coder = _Coder(wires, rule, odors.shape[1], len(odors), memory or _scratch.memory(), threads, groups)
+    free = memory or _scratch.memory(*_OF_CODES, *_kept(rule))
+    coder = _Coder(wires, rule, odors.shape[1], len(odors), free, threads, groups)
     for first, last in coder.chunks(len(odors)):
-        coder.load(np.ascontiguousarray(odors[first:last], np.float32))
+        _load(odors[first:last], coder.tiles, threads)
         codes = coder.empty("codes", last - first)
         coder.code(codes)
         out[first:last] = _on_host(codes)
     return out
+
+
+def fit(
+    odors: NDArray[Any],
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    *,
+    threads: int = THREADS,
+    cells: int | None = None,
+    memory: int | None = None,
+) -> NDArray[np.float32]:
+    """Thresholds that so many drives to given odors exceed.
+
+    Parameters
+    ----------
+    odors : (P, N) array
+        Of real numbers, finite.
+    wires : Wires
+        Of the cells.
+    mean : float
+        What inhibition subtracts from each weight.
+    chosen : int
+        Number of drives of each cell that exceed its threshold, or of all drives.
+    common : bool
+        Whether all cells have one threshold.
+    threads : int
+        Of a block, a multiple of `TEAM`.
+    cells : int, optional
+        Most cells whose drives are kept at a time; by default as many as memory allows, in at most 1 GB.
+    memory : int, optional
+        Bytes of the device to plan with; by default those that are free.
+
+    Returns
+    -------
+    (M,) float32 array
+        See `simnn.olfaction.codes.thresholds`.
+
+    Raises
+    ------
+    MemoryError
+        If all odors, the wiring, and the drives of one cell do not fit into the device.
+    """
+    rows = LANES * max(_SCRATCH // (4 * LANES * odors.shape[1]), 1)
+
+    def fill(tiles: Any) -> None:
+        for first in range(0, len(odors), rows):
+            _load(odors[first : first + rows], tiles[first // LANES :], threads)
+
+    given = 4 * min(rows, len(odors)) * odors.shape[1]
+    return _fit(fill, odors.shape, given, wires, mean, chosen, common, threads, cells, memory)
+
+
+def fit_drawn(
+    source: Source,
+    trial: int,
+    key: NDArray[np.uint64],
+    odors: int,
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    *,
+    threads: int = THREADS,
+    cells: int | None = None,
+    memory: int | None = None,
+) -> NDArray[np.float32]:
+    """Thresholds that so many drives to the odors of a trial exceed, which never leave the device.
+
+    Parameters
+    ----------
+    source, trial, key, odors
+        As of `draw`.
+    wires, mean, chosen, common, threads, cells, memory
+        As of `fit`.
+
+    Returns
+    -------
+    (M,) float32 array
+
+    Raises
+    ------
+    MemoryError
+        As of `fit`.
+    """
+
+    def fill(tiles: Any) -> None:
+        _draw(_on_device(source), len(source.order), trial, key, 0, odors, tiles, threads)
+
+    shape = odors, len(source.mean)
+    return _fit(fill, shape, source.given.nbytes, wires, mean, chosen, common, threads, cells, memory)
+
+
+def _fit(
+    fill: Callable[[Any], None],
+    shape: tuple[int, ...],
+    given: int,
+    wires: Wires,
+    mean: float,
+    chosen: int,
+    common: bool,
+    threads: int,
+    cells: int | None,
+    memory: int | None,
+) -> NDArray[np.float32]:
+    """Thresholds of drives to odors that ``fill`` puts into tiles, for which it needs the memory ``given``."""
+    k, total, (odors, glomeruli) = bound(), len(wires.count), shape
+    groups, free = -(-odors // LANES), memory or _scratch.memory(*_OF_FITS)
+    each = 4 * LANES * groups
+    fixed = each * (glomeruli + 2) + given + _bytes_of(wires) + 4 * total
+    available = int(gpu.SHARE * free) - fixed
+    if each > available:
+        raise _too_large(f"thresholds of {odors} odors", fixed + each, free, "odors")
+    size = min(cells or total, total, min(available, max(_SCRATCH, each)) // each)
+    parts = [(first, min(first + size, total)) for first in range(0, total, size)]
+    tiles = _scratch.array("all tiles", (groups, LANES * (glomeruli + 1)), np.float32)
+    shift = _scratch.array("all shifts", (groups, LANES), np.float32)
+    fill(tiles)
+    k.balance[groups, threads](np.float32(mean), tiles, shift)
+    inputs = _wires_on_device(wires)
+
+    def drives(first: int, last: int) -> Any:
+        out = _scratch.array("drive", (groups, last - first, LANES), np.float32)
+        some = [array[first:last] for array in inputs]
+        for begin in range(0, groups, 65535):
+            end = min(begin + 65535, groups)
+            grid = _blocks(TEAM * -(-(last - first) // 32), threads, _MOST), end - begin
+            left = odors - LANES * begin
+            k.expand[grid, threads](tiles[begin:end], shift[begin:end], *some, left, out[begin:end])
+        return out
+
+    if common:
+        return np.full(total, _common(drives, parts, odors, chosen, threads), np.float32)
+    level = _scratch.array("level", (total,), np.float32)
+    for first, last in parts:
+        k.fit[last - first, threads](drives(first, last), odors, chosen, level[first:last])
+    found: NDArray[np.float32] = level.copy_to_host()
+    return found
+
+
+def _common(
+    drives: Callable[[int, int], Any], parts: list[tuple[int, int]], odors: int, chosen: int, threads: int
+) -> Any:
+    """Level that so many drives of all cells exceed, digit by digit."""
+    leading, left, digit, kept = 0, chosen, 0, None
+    for level in range(4):
+        counts = cuda.to_device(np.zeros(256, np.int64))
+        for first, last in parts:
+            kept = kept if kept is not None and len(parts) == 1 else drives(first, last)
+            bound().tally[min(last - first, _TALLIES), threads](kept, odors, level, leading, counts)
+        found = counts.copy_to_host()
+        larger = np.cumsum(found[::-1])[::-1] - found
+        digit = int(np.flatnonzero(larger + found >= left)[-1])
+        left -= int(larger[digit])
+        leading = 256 * leading + (digit - 128 if level == 0 else digit)
+    return levels.level_at(leading, int(found[digit]), left)
 
 
 def draw(
@@ -694,8 +441,7 @@ def draw(
     glomeruli, groups = len(source.mean), -(-odors // LANES)
     tiles = cuda.device_array((groups, LANES * (glomeruli + 1)), np.float32)
     rows = cuda.device_array((odors, glomeruli), np.float32)
-    grid = groups, _blocks(256 * ((glomeruli + 8) // 8), threads)
-    bound().draw[grid, threads](_on_device(source), len(source.order), trial, *_words(key), 0, tiles)
+    _draw(_on_device(source), len(source.order), trial, key, 0, odors, tiles, threads)
     bound().unload[(groups, _blocks(LANES * glomeruli, threads)), threads](tiles, rows)
     drawn: NDArray[np.float32] = rows.copy_to_host()
     return drawn
@@ -734,13 +480,12 @@ def count(
     parts, glomeruli, pairs = 2 * words_of(cells), len(circuit.source.mean), min(circuit.pairs, p)
     # Codes, label and active cells of each odor; three sums of each cell, and two of each odor compared; odors.
     needed = p * (4 * parts + 5) + 32 * 32 * parts + 16 * pairs + circuit.source.given.nbytes + 4 * p
-    free = memory or _scratch.memory()
+    # Of drives, sums for slices of the cells, and of each glomerulus.
+    needed += 8 * TEAM * (3 * _CELLS + 2 * glomeruli)
+    free = memory or _scratch.memory(*_OF_TRIALS, *_kept(circuit.rule))
     left = free - int(needed / gpu.SHARE)
     if left <= 0:
-        raise MemoryError(
-            f"a trial of {p} odors and {cells} cells needs {needed / 2**30:.2f} GiB of the device, of which "
-            f"{gpu.SHARE * free / 2**30:.2f} GiB may be used; use fewer odors or cells, or backend='cpu'"
-        )
+        raise _too_large(f"{p} odors of a trial and {cells} cells", needed, free, "odors or cells")
     coder = _Coder(circuit.wires, circuit.rule, glomeruli, p, left, threads, groups)
     source = _on_device(circuit.source)
     given = {name: getattr(source, name) for name in _ARRAYS}
@@ -753,12 +498,12 @@ def count(
     both, both_copies, halves, square = (cuda.to_device(np.zeros(1, np.int64)) for _ in range(4))
 
     def drawn(law: Source, first: int, last: int, out: Any) -> Any:
-        coder.draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last)
+        _draw(law, len(circuit.source.order), circuit.trial, circuit.key, first, last, coder.tiles, threads)
         coder.code(out)
         return out
 
     def by_cell(size: int) -> tuple[int, int]:
-        return _blocks(32 * parts, threads), min(_SLICES, -(-size // TEAM))
+        return _blocks(32 * parts, threads, _MOST), min(_SLICES, -(-size // TEAM))
 
     for first, last in coder.chunks(p):
         if stop[0]:
@@ -783,9 +528,30 @@ def count(
             k.count[by_cell(size), threads](copy, label[first:last], False, weight, copy_total)
             k.wrong[grid, threads](copy, label[first:last], weight, offset, bias, halves)
     own, row = (cuda.to_device(np.zeros(pairs, np.int64)) for _ in range(2))
+    drives = _drive_correlation(circuit, coder, (source, partners))
     tiles = -(-pairs // TEAM)
     k.overlap_sums[(tiles, tiles), threads](packed[:pairs], own, row, square)
     numbers = [int(array.copy_to_host()[0]) for array in (both, both_copies, halves, square)]
     on_host = [array.copy_to_host() for array in (total, other_total, copy_total, active, own, row)]
     t, o, c, a, u, v = (array.astype(np.int64, copy=False) for array in on_host)
-    return Counts(numbers[0], numbers[1], 0.5 * numbers[2], t, o, c, a, u, v, numbers[3])
+    return Counts(numbers[0], numbers[1], 0.5 * numbers[2], t, o, c, a, u, v, numbers[3], drives)
+
+
+def _drive_correlation(circuit: Circuit, coder: _Coder, laws: tuple[Source, Source]) -> float:
+    """Correlation of the drives to the odors that are compared and to their partners; laws are on the device."""
+    k, threads, mean, odors = bound(), coder.threads, np.float32(circuit.mean), min(circuit.pairs, circuit.odors)
+    glomeruli, groups = coder.glomeruli, min(coder.groups, -(-odors // LANES))
+    tiles = _scratch.array("pair", (2, groups, LANES * (glomeruli + 1)), np.float32)
+    shift = _scratch.array("shifts", (2, groups, LANES), np.float32)
+    sums = cuda.to_device(np.zeros((_CELLS, 3, TEAM)))
+    totals = cuda.to_device(np.zeros((2, glomeruli, TEAM)))
+    for first in range(0, odors, LANES * groups):
+        size = min(LANES * groups, odors - first)
+        for side, law in enumerate(laws):
+            taken, last = len(circuit.source.order), first + size
+            _draw(law, taken, circuit.trial, circuit.key, first, last, tiles[side], threads)
+            k.balance[-(-size // LANES), threads](mean, tiles[side], shift[side])
+        k.drive_products[_blocks(TEAM * _CELLS, threads, _MOST), threads](
+            tiles, shift, *coder.wires, size, sums, totals
+        )
+    return circuit.drive_correlation(sums.copy_to_host().sum(axis=(0, 2)), totals.copy_to_host().sum(axis=2))

@@ -207,6 +207,30 @@ def room(odors: int, sampled: int, most: int) -> Room:
 
 
 @functools.cache
+def bind_middle(target: Target) -> Callable[..., Any]:
+    """Bind what lies half-way between two drives.
+
+    Parameters
+    ----------
+    target : Target
+        Where it runs, in single precision.
+
+    Returns
+    -------
+    callable
+        ``middle(lower, upper)``: a level that the upper one exceeds, and the lower one does not.
+    """
+    half = np.float32(0.5)
+
+    @target.device
+    def middle(lower, upper):
+        level = lower + half * (upper - lower)
+        return level if level < upper else lower
+
+    return middle
+
+
+@functools.cache
 def bind(target: Target) -> Kernels:
     """Bind the kernels for a target.
 
@@ -490,6 +514,7 @@ def _bind_selection(
 ) -> tuple[Callable[..., Any], ...]:
     """Thresholds among the drives that were kept, or among all."""
     common, kth_largest = kernels.bind(target).common, selection.bind(target).kth_largest
+    middle = bind_middle(target)
     zero, half, two, infinity = (np.float32(number) for number in (0.0, 0.5, 2.0, np.inf))
     none, bit32, half_word = np.uint32(0), np.uint32(1), np.uint64(32)
 
@@ -531,11 +556,6 @@ def _bind_selection(
             some[few] = values[j]
             few += np.int64(values[j] > left) & np.int64(values[j] <= right)
         return split(some[:few], k - above_right, scratch)
-
-    @target.device
-    def middle(lower, upper):
-        level = lower + half * (upper - lower)
-        return level if level < upper else lower
 
     @target.routine
     def finish(c, k, room):

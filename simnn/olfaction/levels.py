@@ -184,9 +184,26 @@ def search_common(odors: NDArray[Any], wiring: Wiring, chosen: int) -> Any:
         larger = above + np.concatenate([np.cumsum(counts[::-1])[::-1][1:], [0]])
         digit = int(np.flatnonzero(larger + counts >= chosen)[-1])
         above, equal, prefix = int(larger[digit]), int(counts[digit]), digit if prefix < 0 else (prefix << 16) + digit
-    ordered = prefix - 2**31
+    return level_at(prefix - 2**31, equal, chosen - above)
+
+
+def level_at(ordered: int, equal: int, chosen: int) -> Any:
+    """Level of equal drives that all of them exceed, or none.
+
+    Parameters
+    ----------
+    ordered : int
+        Their bit pattern, or that of an absolute value and a minus.
+    equal, chosen : int
+        How many there are, and how many of them should.
+
+    Returns
+    -------
+    float32
+        Whatever is nearer, of two equally near the one that none exceeds.
+    """
     value = np.array(ordered if ordered >= 0 else -ordered | 2**31, np.uint32).view(np.float32)[()]
-    return np.nextafter(value, np.float32(-np.inf)) if above + equal - chosen < chosen - above else value
+    return np.nextafter(value, np.float32(-np.inf)) if equal - chosen < chosen else value
 
 
 def _histograms(odors: NDArray[Any], wiring: Wiring, prefix: int) -> Any:

@@ -80,10 +80,7 @@ class Experiment(Strict):
         str or None
             Name and value of a parameter; None if all of it has.
         """
-        for name, value in (("normalization", "none"), ("readout", "hebbian")):
-            if getattr(self, name) != value:
-                return f"{name} {getattr(self, name)!r}"
-        return None
+        return None if self.readout == "hebbian" else f"readout {self.readout!r}"
 
 
 class Run(sweeps.Run):

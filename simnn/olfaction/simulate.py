@@ -223,7 +223,7 @@ def simulate(
     seed : int
         In [0, 2^64).
     backend : str
-        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (with neither normalisation nor
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU (not with
         ``readout="max_margin"``); ``"auto"`` takes a GPU if there is one and the work is large enough. Odors and
         wirings are the same, and so are codes but where a drive is within rounding of its threshold.
     keep_trials : bool
@@ -380,7 +380,7 @@ def _wiring(experiment: Experiment, data: _Data, trial: int, seed: int) -> Wirin
 
 
 def _thresholds(
-    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64]
+    experiment: Experiment, wiring: Wiring, source: "Source", trial: int, key: NDArray[np.uint64], device: int | None
 ) -> "NDArray[np.float32] | None":
     from simnn.olfaction import cpu, kernels
 
@@ -390,19 +390,26 @@ def _thresholds(
     if len(source.given) == 0:
         correlation = experiment.channel_correlation
         return codes.gaussian_thresholds(wiring, level, sparsening=sparsening, channel_correlation=correlation)
+    if device is not None:
+        from simnn.olfaction import cuda
+
+        chosen, common = codes.chosen_of(experiment.odors, wiring, level, sparsening), sparsening == "global"
+        return cuda.fit_drawn(source, trial, key, experiment.odors, wiring.wires, wiring.mean, chosen, common)
     odors = np.empty((experiment.odors, wiring.glomeruli), np.float32)
     space = kernels.space(wiring.glomeruli, 1, False)
     cpu.bound().draw(source, trial, key, 0, len(odors), space, odors)
-    chosen: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
-    return chosen
+    fitted: NDArray[np.float32] = codes.thresholds(odors, wiring, level, sparsening=sparsening)
+    return fitted
 
 
-def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int) -> "tuple[Wiring, Circuit]":
+def _circuit(
+    experiment: Experiment, data: _Data, pairs: int, seed: int, trial: int, device: int | None = None
+) -> "Circuit":
     from simnn.olfaction import cpu
 
     key = _key(seed)
     wiring, source = _wiring(experiment, data, trial, seed), _source(experiment, data.responses, trial, key)
-    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key))
+    law = codes.rule(wiring, experiment.coding_level, _thresholds(experiment, wiring, source, trial, key, device))
     rho, kept = experiment.input_correlation, 1.0 - experiment.noise
     partners = _copies(source, rho, math.sqrt(1.0 - rho * rho), 1)
     amplitude = math.sqrt(experiment.noise * (1.0 + kept))
@@ -413,7 +420,7 @@ def _circuit(experiment: Experiment, data: _Data, pairs: int, seed: int, trial: 
         for member in range(experiment.members)
     )
     level, odors = experiment.coding_level, experiment.odors
-    return wiring, cpu.Circuit(wiring.wires, law, source, partners, members, trial, key, odors, pairs, level)
+    return cpu.Circuit(wiring.wires, law, source, partners, members, trial, key, odors, pairs, level, wiring.mean)
 
 
 def _count(circuit: "Circuit", max_margin: bool, stop: NDArray[np.int64]) -> "Counts | None":
@@ -458,17 +465,33 @@ def _count(circuit: "Circuit", max_margin: bool, stop: NDArray[np.int64]) -> "Co
                 rounding = readout.ROUNDING * math.sqrt(m)
                 errors += k.misread(copy, label[first:last], best.weights, best.threshold, rounding)
     k.count(packed, active, np.zeros_like(total))
-    compared = packed[: min(circuit.pairs, p)]
-    own, sums = np.empty(len(compared), np.int64), np.zeros(len(compared), np.int64)
-    square = k.overlap_sums(compared, own, sums)
-    return cpu.Counts(both, both_copies, errors, total, other_total, copy_total, active, own, sums, square, best)
+    pairs = min(circuit.pairs, p)
+    own, sums = np.empty(pairs, np.int64), np.zeros(pairs, np.int64)
+    square = k.overlap_sums(packed[:pairs], own, sums)
+    drives = _drive_correlation(circuit)
+    return cpu.Counts(
+        both, both_copies, errors, total, other_total, copy_total, active, own, sums, square, drives, best
+    )
+
+
+def _drive_correlation(circuit: "Circuit") -> float:
+    from simnn.olfaction import cpu, kernels
+
+    n, odors = len(circuit.source.mean), min(circuit.pairs, circuit.odors)
+    one, two = (kernels.space(n, len(circuit.wires.count), False) for _ in range(2))
+    sums, totals = np.zeros((3, kernels.LANES)), np.zeros((2, n))
+    cpu.bound().drive_products(
+        circuit.source, circuit.partners, circuit.trial, circuit.key, circuit.wires, np.float32(circuit.mean), odors,
+        one, two, sums, totals,
+    )  # fmt: skip
+    return circuit.drive_correlation(sums.sum(axis=1), totals)
 
 
 def _trial(
     experiment: Experiment, data: _Data, run: Run, trial: int, device: int | None, stop: NDArray[np.int64]
 ) -> "Array":
     """Statistics of one wiring and one set of odors, as in `_columns`; NaN if not wanted any more."""
-    wiring, circuit = _circuit(experiment, data, run.pairs, run.seed, trial)
+    circuit = _circuit(experiment, data, run.pairs, run.seed, trial, device)
     if device is None:
         counts = _count(circuit, experiment.readout == "max_margin", stop)
     else:
@@ -477,10 +500,10 @@ def _trial(
         counts = cuda.count(circuit, stop)
     if counts is None:
         return np.full(_STATISTICS, np.nan)
-    return _statistics(counts, _drive_correlation(wiring, circuit), experiment)
+    return _statistics(counts, experiment)
 
 
-def _statistics(counts: "Counts", drives: float, experiment: Experiment) -> "Array":
+def _statistics(counts: "Counts", experiment: Experiment) -> "Array":
     p, m, own = experiment.odors, experiment.kenyon_cells, counts.own.astype(np.float64)
     gram = Gram(len(own), own, counts.sums.astype(np.float64), float(counts.square))
     by_odor, by_cell = counts.active / m, counts.total[:m] / p
@@ -488,7 +511,7 @@ def _statistics(counts: "Counts", drives: float, experiment: Experiment) -> "Arr
         [
             gram.pair_dimension(),
             gram.raw_dimension(),
-            drives,
+            counts.drives,
             _correlation(counts.both, counts.total, counts.other_total, p),
             1.0 - _correlation(counts.both_copies, counts.total, counts.copy_total, p, experiment.members),
             counts.errors / (p * experiment.members),
@@ -510,23 +533,6 @@ def _correlation(both: int, total: NDArray[np.int64], other: NDArray[np.int64], 
     a, b = total / odors, other / pairs
     variance = float((a * (1.0 - a)).sum()) * float((b * (1.0 - b)).sum())
     return (both / pairs - float(a @ b)) / math.sqrt(variance) if variance > 0.0 else math.nan
-
-
-def _drive_correlation(wiring: Wiring, circuit: "Circuit") -> float:
-    """Of the drives to the first odors and their partners, from covariances and variances summed over cells."""
-    from simnn.olfaction import cpu, kernels
-
-    wires, n, odors = wiring.wires, wiring.glomeruli, min(circuit.pairs, circuit.odors)
-    one, two = (kernels.space(n, wiring.kenyon_cells, False) for _ in range(2))
-    sums, totals = np.zeros((3, kernels.LANES)), np.zeros((2, n))
-    cpu.bound().drive_products(
-        circuit.source, circuit.partners, circuit.trial, circuit.key, wires, np.float32(wiring.mean), odors, one, two,
-        sums, totals,
-    )  # fmt: skip
-    mean = np.pad(totals / odors, ((0, 0), (0, 1)))
-    a, b = (np.einsum("ij,ij->i", row[wires.index], wires.weight) - wiring.mean * row.sum() for row in mean)
-    both, own, other = sums.sum(axis=1) / odors - (a @ b, a @ a, b @ b)
-    return float(both / math.sqrt(own * other)) if own > 0.0 < other else math.nan
 
 
 def _sparseness(fraction: "Array", number: int) -> float:

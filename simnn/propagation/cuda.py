@@ -569,12 +569,26 @@ class Moments(moments.Moments):
         self.on_device = tuple(map(cuda.to_device, (self.count, self.mean, self.deviation)))
 
     def add(self, cell: Any, rows: Any) -> None:
-        """Add trials, of which there is at least one: `cell` on the host, `rows` on the device."""
+        """Add trials.
+
+        Parameters
+        ----------
+        cell : (n,) int array
+            Cell of each, at least one, on the host.
+        rows : (n, columns) float64 array
+            Their statistics, on the device.
+        """
         accumulate = bind_statistics(gpu.target(np.float64)).accumulate
         accumulate[-(-self.columns // THREADS), THREADS](cuda.to_device(cell), rows, *self.on_device)
 
     def averages(self) -> Any:
-        """Means and standard errors, on the host."""
+        """Means and standard errors.
+
+        Returns
+        -------
+        tuple of (cells, columns) float64 array
+            As of `simnn.device.moments.Moments`, on the host.
+        """
         self.count, self.mean, self.deviation = (array.copy_to_host() for array in self.on_device)
         return super().averages()
 

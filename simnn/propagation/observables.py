@@ -3,11 +3,12 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from simnn.device.targets import Target
+if TYPE_CHECKING:
+    from simnn.device.targets import Target
 
 
 class Grams(NamedTuple):
@@ -169,7 +170,7 @@ class Observables(NamedTuple):
 
 
 @functools.cache
-def bind(target: Target) -> Observables:
+def bind(target: "Target") -> Observables:
     """Bind the statistics for a target.
 
     Parameters

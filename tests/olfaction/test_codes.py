@@ -196,6 +196,9 @@ def test_a_cell_fires_for_as_many_odors_as_ties_allow():
         found = olfaction.encode(values, np.eye(5), k / 25, sparsening="global", packed=False).sum()
         larger, ties = np.sum(everything > everything[k - 1]), np.sum(everything >= everything[k - 1])
         assert found == (ties if ties - k < k - larger else larger)
+    # Two of four are as near as none.
+    assert levels.level_at(0, 4, 2) == 0.0
+    assert levels.level_at(0, 4, 3) == -np.finfo(np.float32).smallest_subnormal
 
 
 def test_thresholds_of_gaussian_odors_reach_the_coding_level():
