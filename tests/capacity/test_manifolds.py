@@ -151,6 +151,7 @@ def test_a_larger_ball_is_separable_less_often():
     assert 0.0 < ds.separable_fraction.mean() < 1.0
 
 
+@pytest.mark.thorough
 def test_plain_python_and_compiled_balls_are_the_same_bits():
     spaces = []
     for target in (targets.python, targets.strict):

@@ -340,7 +340,7 @@ def test_different_seeds_give_different_networks():
     assert not np.any(a.length == b.length)
 
 
-@pytest.mark.parametrize("real", [np.float32, np.float64])
+@pytest.mark.parametrize("real", [np.float32, pytest.param(np.float64, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("activation", ["tanh", "gelu"])
 def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
     form, tree = kernels.form(activation), basis.Basis.of_pair(1.0, 0.4)
