@@ -30,6 +30,7 @@ def scratch(count, size):
     return blocks.Scratch(**(common | own))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("law", "trials"),
     [
@@ -66,6 +67,7 @@ def largest_margin():
     return hull.bind(target, blocks.bind(target))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("law", "trials"),
     [(Law(60, 60), 20), (Law(30, 41, bias=True, coding_level=0.4), 20), (Law(24, 40, positive=15), 20)],

@@ -24,6 +24,11 @@ STATISTICS = list(naive.statistics(ONE, [ONE], [np.ones(1)], ONE, "tanh", 1.0, 1
 FALSE_ALARM = 5e-9
 
 
+def some(values, *first):
+    """Values of a parameter; all but the first ones are for thorough runs."""
+    return [value if value in first else pytest.param(value, marks=pytest.mark.thorough) for value in values]
+
+
 def identical(a, b):
     for name in a.data_vars:
         np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=name)
@@ -90,7 +95,7 @@ def ours(activation, method, sigma_w, sigma_b, trials, **more):
 
 # 4000 networks on each side: a Kolmogorov-Smirnov distance of 0.10 is missed with p < 1e-3; a bias of 2 % in
 # sigma_w moves the logarithms of the gradient and of the length by about that and is planted below.
-@pytest.mark.parametrize("activation", list(naive.ACTIVATIONS))
+@pytest.mark.parametrize("activation", some(naive.ACTIVATIONS, "tanh", "relu", "gelu"))
 def test_conditional_sampler_has_the_law_of_the_naive_network(activation):
     sigma_w, sigma_b = (1.3, 0.4) if activation != "sigmoid" else (4.0, 0.4)
     theirs = naive_sample(activation, 4000, WIDTHS, sigma_w=sigma_w, sigma_b=sigma_b, inputs=INPUTS, seed=1)
@@ -98,7 +103,7 @@ def test_conditional_sampler_has_the_law_of_the_naive_network(activation):
     assert p > FALSE_ALARM, name
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", some(["float32", "float64"], "float32"))
 def test_dense_sampler_has_the_law_of_the_naive_network(dtype):
     theirs = naive_sample("tanh", 4000, WIDTHS, sigma_w=1.3, sigma_b=0.4, inputs=INPUTS, seed=2)
     p, name = smallest_p(ours("tanh", "dense", 1.3, 0.4, 4000, dtype=dtype), theirs)
@@ -125,7 +130,7 @@ def several_outputs(values):
     }
 
 
-@pytest.mark.parametrize("method", ["conditional", "dense"])
+@pytest.mark.parametrize("method", some(["conditional", "dense"], "conditional"))
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_unequal_widths_and_several_outputs_have_the_law_of_the_naive_network(activation, method):
     theirs = naive_sample(activation, 4000, UNEQUAL, 1.3, 0.4, INPUTS, seed=8, outputs=OUTPUTS)
@@ -340,7 +345,8 @@ def test_different_seeds_give_different_networks():
     assert not np.any(a.length == b.length)
 
 
-@pytest.mark.parametrize("real", [np.float32, pytest.param(np.float64, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("real", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ["tanh", "gelu"])
 def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
     form, tree = kernels.form(activation), basis.Basis.of_pair(1.0, 0.4)
@@ -363,7 +369,7 @@ def test_plain_python_and_compiled_samplers_are_the_same_bits(real, activation):
 # --- inputs that are closer than rounding -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu"])
+@pytest.mark.parametrize("activation", some(["tanh", "relu", "gelu"], "gelu"))
 def test_close_inputs_have_the_law_of_dense_networks(activation):
     # Dense networks in float64 resolve distances of 1e-12 by subtraction; so must the sampler.
     common = {

@@ -41,18 +41,25 @@ def assembler():
     return None
 
 
+@functools.cache
+def lowered(function, signature):
+    """A kernel before code is made for an architecture: most of the time that it takes to compile."""
+    from numba.cuda import compiler, dispatcher
+
+    oldest = ARCHITECTURES[0]
+    # Device functions ask which GPU they are compiled for.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatcher, "get_current_device", lambda: types.SimpleNamespace(compute_capability=oldest))
+        library, _ = compiler._compile_pyfunc_with_fixup(function, signature, device=False, abi="numba", cc=oldest)
+    return library
+
+
 def compiled(kernel, arguments, architecture):
     """Compile for arguments like these: what a launch with them would run."""
     if assembler() is None or importlib.util.find_spec("numba_cuda") is None:
         pytest.skip("needs simnn[test]: numba-cuda, and NVIDIA's compiler and assembler")
-    from numba import cuda
-    from numba.cuda import dispatcher
-
-    signature = tuple(numba.typeof(value) for value in arguments)
-    # Device functions ask which GPU they are compiled for.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatcher, "get_current_device", lambda: types.SimpleNamespace(compute_capability=architecture))
-        text, _ = cuda.compile_ptx(kernel.py_func, signature, cc=architecture)
+    library = lowered(kernel.py_func, tuple(numba.typeof(value) for value in arguments))
+    (text,) = library.get_asm_strs(cc=architecture)
     command = [assembler(), f"-arch=sm_{architecture[0]}{architecture[1]}", "-v", "-o", "/dev/null", "/dev/stdin"]
     run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
 

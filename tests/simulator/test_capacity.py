@@ -169,7 +169,7 @@ def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
 
 
 def test_simulate_on_cuda_gives_the_verdicts_of_the_cpu_and_says_where_it_ran():
-    parameters = {"dimension": [3, 4], "load": 2.0, "trials": 4, "ensemble": "rademacher", "keep_trials": True}
+    parameters = {"dimension": [3, 4], "load": 2.0, "trials": 2, "ensemble": "rademacher", "keep_trials": True}
     found, wanted = (capacity.simulate(**parameters, backend=backend) for backend in ("cuda", "auto"))
     assert (found.attrs["backend"], found.attrs["device"], wanted.attrs["backend"]) == ("cuda", "simulator", "cpu")
     for name in ("separable_fraction", "undecided_fraction", "duplicate_fraction", "contradictory_fraction"):
