@@ -41,6 +41,7 @@ TARGETS = {
     "separability": "20",
     "thresholds": "20",
     "winners": "20",
+    "circuit": "20",
 }
 FLOORS = {  # seconds at least on an H200: the modules of kernels count operations and bytes
     "propagation, wide": WIDE * 10_000 * 50 / 1.7e11,

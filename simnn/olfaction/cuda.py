@@ -204,12 +204,6 @@ def _on_device(source: Source) -> Source:
     return source._replace(**{name: whole(getattr(source, name)) for name in _ARRAYS})
 
 
-def _on_host(codes: Any) -> NDArray[np.uint64]:
-    """Words of 64 bits from those of 32, the first of which are the lower halves."""
-    words: NDArray[np.uint32] = codes.copy_to_host()
-    return words.astype("<u4", copy=False).view("<u8").astype(np.uint64, copy=False)
-
-
 def encode(
     odors: NDArray[Any],
     wires: Wires,
@@ -250,7 +244,8 @@ def encode(
         _load(odors[first:last], coder.tiles, threads)
         codes = coder.empty("codes", last - first)
         coder.code(codes)
-        out[first:last] = _on_host(codes)
+        # Words of 32 bits, the first of which are the lower halves of those of 64, as hosts of GPUs have them too.
+        codes.copy_to_host(out[first:last].view(np.uint32))
     return out
 
 

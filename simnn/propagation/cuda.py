@@ -89,6 +89,23 @@ class Wanted(NamedTuple):
     rank: Any
 
 
+class Shape(NamedTuple):
+    """What tiles are told of `Networks`: a launch takes the host time for each array."""
+
+    widths: Any
+    depth: Any
+    order: Any
+
+
+class Forest(NamedTuple):
+    """What tiles are told of `Matrices`."""
+
+    parent: Any
+    pivot: Any
+    rank: Any
+    root_pivot: Any
+
+
 class Tile(NamedTuple):
     """Rows of one tile, see `simnn.propagation.cpu.Scratch`."""
 
@@ -146,6 +163,11 @@ def rows_of(inputs: int, outputs: int) -> Rows:
     return Rows(x, v, y, t, d, z, h, u, count)
 
 
+def _part(kind: Any, whole: Any) -> Any:
+    """Some of the arrays of a named tuple."""
+    return kind(*(getattr(whole, name) for name in kind._fields))
+
+
 def _pairs(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Products of rows that are summed, forward and backward: both rows, and matrix, row and column they go to."""
     (x, _), (v, _), (y, end), (t, _), (u, _) = rows.x, rows.v, rows.y, rows.t, rows.u
@@ -189,10 +211,10 @@ def bind(target: Target, code: int, inputs: int, outputs: int, in_shared: bool) 
     -------
     Kernels
         ``begin(networks, cell, grams, matrices, wanted)``;
-        ``rise(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial)``: sums over each tile,
+        ``rise(layer, shape, key, cell, trial, forest, wanted, pairs, space, partial)``: sums over each tile,
         (rows, tiles, sums);
         ``settle(layer, networks, cell, grams, matrices, wanted, place, partial)``;
-        ``fall(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial)`` and
+        ``fall(layer, shape, key, cell, trial, forest, wanted, pairs, space, partial)`` and
         ``sink(layer, networks, key, cell, trial, grams, matrices, wanted, place, partial)``. Grids of ``rise`` and
         ``fall`` are of any size, the others have a block for each row; blocks have any number of threads.
     """
@@ -267,20 +289,20 @@ def _bind_tiles(target: Target, code: int, inputs: int, outputs: int) -> _Tiles:
             sync()
 
     @target.routine
-    def activations(first, count, layer, row, trial, key, order, matrices, wanted, rows):
+    def activations(first, count, layer, row, trial, key, order, forest, wanted, rows):
         draw_normals(first, count, trial, layer + 1, key, rows)
         tile = Tile(rows[t0:t1], rows[z0:z1], rows[v0:v1], rows[h0:h1], rows[d0:d1], rows[u0:u1])
-        draw = Draw(trial, layer + 1, key, order, matrices.parent[row, layer], matrices.parent[row, layer + 1])
-        factor = Factor(wanted.factor[row], matrices.pivot[row, layer], matrices.rank[row, layer])
+        draw = Draw(trial, layer + 1, key, order, forest.parent[row, layer], forest.parent[row, layer + 1])
+        factor = Factor(wanted.factor[row], forest.pivot[row, layer], forest.rank[row, layer])
         line = Line(wanted.code[row], wanted.slope[row, 0], wanted.slope[row, 1], one)
         place(count, draw, factor, line, rows, x0, tile)
         return tile
 
     @target.routine
-    def up(number, width, layer, row, trial, key, order, matrices, wanted, pairs, rows, partial, out):
+    def up(number, width, layer, row, trial, key, order, forest, wanted, pairs, rows, partial, out):
         first = number * TILE
         count = min(TILE, width - first)
-        tile = activations(first, count, layer, row, trial, key, order, matrices, wanted, rows)
+        tile = activations(first, count, layer, row, trial, key, order, forest, wanted, rows)
         mark = rows[t0]
         for j in range(lane(), TILE, lanes()):
             silent = j < count
@@ -291,11 +313,11 @@ def _bind_tiles(target: Target, code: int, inputs: int, outputs: int) -> _Tiles:
         add_up(rows, pairs, partial, out)
 
     @target.routine
-    def down(number, width, top, layer, row, trial, key, order, matrices, wanted, pairs, rows, partial, out):
+    def down(number, width, top, layer, row, trial, key, order, forest, wanted, pairs, rows, partial, out):
         first = number * TILE
         count = min(TILE, width - first)
-        tile = activations(first, count, layer, row, trial, key, order, matrices, wanted, rows)
-        root = Factor(wanted.root[row], matrices.root_pivot[row], wanted.rank[row])
+        tile = activations(first, count, layer, row, trial, key, order, forest, wanted, rows)
+        root = Factor(wanted.root[row], forest.root_pivot[row], wanted.rank[row])
         feed(count, top, wanted.feedback[row], root, rows, y0, tile)
         sync()
         add_up(rows, pairs, partial, out)
@@ -346,31 +368,31 @@ def _bind_units(
     up, down = routines
 
     @target.kernel
-    def rise(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial):
+    def rise(layer, shape, key, cell, trial, forest, wanted, pairs, space, partial):
         shared = cuda.shared.array((size, TILE), real)
         sums = cuda.shared.array((_BATCH, pitch), real)
         rows = shared if in_shared else space[cuda.blockIdx.x]
         for item in range(cuda.blockIdx.x, cell.shape[0] * partial.shape[1], cuda.gridDim.x):
             row, number = item // partial.shape[1], item % partial.shape[1]
-            width = networks.widths[cell[row], layer]
+            width = shape.widths[cell[row], layer]
             if wanted.layer[row] == layer and number * TILE < width:
                 out = partial[row, number]
                 up(
-                    number, width, layer, row, trial[row], key, networks.order, matrices, wanted, pairs, rows, sums, out
+                    number, width, layer, row, trial[row], key, shape.order, forest, wanted, pairs, rows, sums, out
                 )  # fmt: skip
 
     @target.kernel
-    def fall(layer, networks, key, cell, trial, matrices, wanted, pairs, space, partial):
+    def fall(layer, shape, key, cell, trial, forest, wanted, pairs, space, partial):
         shared = cuda.shared.array((size, TILE), real)
         sums = cuda.shared.array((_BATCH, pitch), real)
         rows = shared if in_shared else space[cuda.blockIdx.x]
         for item in range(cuda.blockIdx.x, cell.shape[0] * partial.shape[1], cuda.gridDim.x):
             row, number = item // partial.shape[1], item % partial.shape[1]
-            width, depth = networks.widths[cell[row], layer], networks.depth[cell[row]]
+            width, depth = shape.widths[cell[row], layer], shape.depth[cell[row]]
             if layer < depth and number * TILE < width:
                 top, out = layer == depth - 1, partial[row, number]
                 down(
-                    number, width, top, layer, row, trial[row], key, networks.order, matrices, wanted, pairs, rows,
+                    number, width, top, layer, row, trial[row], key, shape.order, forest, wanted, pairs, rows,
                     sums, out,
                 )  # fmt: skip
 
@@ -705,6 +727,7 @@ class Sampler:
         kernel = bind(self.target, code, self.inputs, self.outputs, self.in_shared)
         grams, matrices, wanted, (partial, _) = self._held(len(cell))
         networks = self.networks
+        shape, forest = _part(Shape, networks), _part(Forest, matrices)
         cells, trials = cuda.to_device(cell), cuda.to_device(trial)
         items = len(cell) * partial.shape[1]
         grid = min(items, 2**30) if self.in_shared else min(items, BLOCKS)
@@ -717,16 +740,12 @@ class Sampler:
             for _ in range(1 if self.inputs == 1 else 2):
                 if stop[0] != 0:
                     return
-                kernel.rise[many](
-                    layer, networks, self.key, cells, trials, matrices, wanted, self.pairs_up, space, partial
-                )
+                kernel.rise[many](layer, shape, self.key, cells, trials, forest, wanted, self.pairs_up, space, partial)
                 kernel.settle[one_each](layer, networks, cells, grams, matrices, wanted, self.place_up, partial)
         for layer in range(depth - 1, -1, -1):
             if stop[0] != 0:
                 return
-            kernel.fall[many](
-                layer, networks, self.key, cells, trials, matrices, wanted, self.pairs_down, space, partial
-            )
+            kernel.fall[many](layer, shape, self.key, cells, trials, forest, wanted, self.pairs_down, space, partial)
             kernel.sink[one_each](
                 layer, networks, self.key, cells, trials, grams, matrices, wanted, self.place_down, partial
             )

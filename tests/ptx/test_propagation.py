@@ -27,7 +27,8 @@ def arguments(real, inputs, outputs):
     )  # fmt: skip
     key, cell, trial, table = array(1, np.uint64), array(1, whole), array(1, whole), array(2, np.int32)
     space, partial = array(3, real), array(3, real)
-    tiles = (0, networks, key, cell, trial, matrices, wanted, table, space, partial)
+    shape, forest = cuda._part(cuda.Shape, networks), cuda._part(cuda.Forest, matrices)
+    tiles = (0, shape, key, cell, trial, forest, wanted, table, space, partial)
     return {
         "begin": (networks, cell, grams, matrices, wanted),
         "rise": tiles,

@@ -188,12 +188,12 @@ def test_thresholds_of_the_odors_of_a_trial_are_those_of_the_cpu():
 TRIALS = {
     "thresholds of cells": {"odors": 20, "pairs": 20, "glomeruli": 5},
     "one threshold, channels that share": {
-        "odors": 20, "glomeruli": 9, "claws": 7, "sparsening": "global", "inhibition": "balanced",
+        "odors": 20, "glomeruli": 9, "claws": 7, "kenyon_cells": 40, "sparsening": "global", "inhibition": "balanced",
         "channel_correlation": 0.3, "convention": "additive",
     },
     "winners among given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "sparsening": "winners"},
-    "projection neurons": {"odors": 29, "glomeruli": 6, "responses": RATES, "normalization": "divisive"},
-    "given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "claws": 0, "weights": "gaussian"},
+    "projection neurons": {"odors": 29, "glomeruli": 6, "responses": RATES, "normalization": "divisive", "kenyon_cells": 40},
+    "given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "claws": 0, "weights": "gaussian", "kenyon_cells": 40},
 }  # fmt: skip
 
 

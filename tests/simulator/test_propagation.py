@@ -52,7 +52,7 @@ def assert_same(one, other, **tolerance):
 @pytest.mark.parametrize("case", CASES)
 def test_the_sampler_is_that_of_the_cpu(case):
     real, rtol = (np.float64, 1e-11) if "tiles" not in case else (np.float32, 2e-5)
-    simulated = sample(case, real, threads=8)
+    simulated = sample(case, real, threads=2)
     assert np.isfinite(simulated["length"][:, 0]).all()
     assert_same(simulated, sample(case, real), rtol=rtol, atol=0.01 * rtol)
 
