@@ -192,8 +192,12 @@ TRIALS = {
         "channel_correlation": 0.3, "convention": "additive",
     },
     "winners among given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "sparsening": "winners"},
-    "projection neurons": {"odors": 29, "glomeruli": 6, "responses": RATES, "normalization": "divisive", "kenyon_cells": 40},
-    "given odors": {"odors": 29, "glomeruli": 6, "responses": RATES, "claws": 0, "weights": "gaussian", "kenyon_cells": 40},
+    "projection neurons": {
+        "odors": 29, "glomeruli": 6, "kenyon_cells": 40, "responses": RATES, "normalization": "divisive"
+    },
+    "given odors": {
+        "odors": 29, "glomeruli": 6, "kenyon_cells": 40, "responses": RATES, "claws": 0, "weights": "gaussian"
+    },
 }  # fmt: skip
 
 
