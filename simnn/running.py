@@ -115,12 +115,16 @@ def interruptible(run: Callable[[NDArray[np.int64]], R]) -> R:
     object
         What ``run`` returned.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, wait
 
     stop = np.zeros(1, np.int64)
     pool = ThreadPoolExecutor(1)
     try:
-        return pool.submit(run, stop).result()
+        future = pool.submit(run, stop)
+        # A signal that comes just before a wait is heard only after it.
+        while not future.done():
+            wait([future], SLICE_SECONDS)
+        return future.result()
     finally:
         stop[0] = 1
         pool.shutdown(wait=False)
