@@ -247,8 +247,8 @@ def bind(target: "Target") -> Observables:
             for n in range(columns):
                 b, e = n % inputs, n // inputs
                 place = ((layer * inputs + a) * inputs + b) * outputs * outputs + c * outputs + e
-                scale = sqrt(norm) * sqrt(gradient[n, n])
-                out[overlaps + place] = clipped(gradient[m, n] / scale) if known and scale > 0.0 else nan
+                scale = sqrt(norm) * sqrt(gradient[n, n]) if known else 0.0
+                out[overlaps + place] = clipped(gradient[m, n] / scale) if scale > 0.0 else nan
         for layer in range(lane(), deepest, lanes()):
             out[dead + layer] = grams.silent[row, layer] if layer < depth else nan
         return dead + deepest

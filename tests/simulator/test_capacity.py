@@ -168,6 +168,7 @@ def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
     np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.thorough
 def test_simulate_on_cuda_gives_the_verdicts_of_the_cpu_and_says_where_it_ran():
     parameters = {"dimension": [3, 4], "load": 2.0, "trials": 2, "ensemble": "rademacher", "keep_trials": True}
     found, wanted = (capacity.simulate(**parameters, backend=backend) for backend in ("cuda", "auto"))

@@ -216,6 +216,7 @@ def test_sums_of_a_trial_are_those_of_the_cpu(strict, name):
     equal(cuda.count(given, GO_ON), simulate._count(given, False, GO_ON))
 
 
+@pytest.mark.thorough
 def test_sums_do_not_depend_on_blocks_or_chunks(strict):
     given = circuit(odors=129, glomeruli=5, kenyon_cells=35, pairs=33)
     equal(cuda.count(given, GO_ON, threads=64, groups=1), simulate._count(given, False, GO_ON))

@@ -49,7 +49,9 @@ def assert_same(one, other, **tolerance):
         np.testing.assert_allclose(values, other[name], err_msg=name, **tolerance)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case != "two tiles" else pytest.param(case, marks=pytest.mark.thorough) for case in CASES]
+)
 def test_the_sampler_is_that_of_the_cpu(case):
     real, rtol = (np.float64, 1e-11) if "tiles" not in case else (np.float32, 2e-5)
     simulated = sample(case, real, threads=2)

@@ -147,6 +147,7 @@ def test_what_a_study_is_not_made_for_is_refused_in_one_line(study, group, name,
         assert repr(value) in message or "set by the study" in message or "allowed are" in message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("study", "group", "name", "value"),
     [
