@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ DEVICE_SECONDS = 1.0
 R = TypeVar("R")
 
 
-def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Iterator[R]:
+def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R]) -> Generator[R]:
     """Run tasks 0, ..., ``tasks`` - 1 in slices, on threads, and hand back their results in order.
 
     Parameters
@@ -71,7 +71,7 @@ def in_slices(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]]
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R], least: int = 1) -> Iterator[R]:
+def one_by_one(tasks: int, most: int, run: Callable[[int, int, NDArray[np.int64]], R], least: int = 1) -> Generator[R]:
     """Run tasks in slices, one after the other, on this thread: for a device that runs tasks side by side itself.
 
     Parameters

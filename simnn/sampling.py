@@ -1,7 +1,8 @@
 """Trials of every point of a sweep: run on threads, averaged or kept, and described."""
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from simnn.sweeps import Run
 if TYPE_CHECKING:
     import xarray as xr
 
+    from simnn.device.moments import Moments
+
 Array = NDArray[np.float64]
 
 _SLICE_TASKS = 2**16
@@ -20,6 +23,55 @@ _SLICE_TASKS = 2**16
 Sample = Callable[[int, int, int, NDArray[np.int64]], Array]
 """``sample(point, first, count, stop)``: statistics (count, columns) of trials ``first, first + 1, ...`` of a point;
 NaN where a trial does not have one. A count of 0 loads the kernels. It may end early once ``stop[0]`` is not zero."""
+
+
+def gather(
+    points: int,
+    run: Run,
+    columns: int,
+    slices: Generator[tuple[Any, Any, Any]],
+    moments: "type[Moments]",
+    unit: str,
+    progress: bool | None,
+) -> dict[str, Array]:
+    """Keep the statistics of all trials, or average them.
+
+    Parameters
+    ----------
+    points : int
+        Number of points.
+    run : Run
+        How many trials there are, and whether they are kept.
+    columns : int
+        Number of statistics.
+    slices : generator of tuple
+        Points (n,) and trials (n,), counted from 0, and their statistics (n, columns), NaN where a trial does not have
+        one: on the host if trials are kept, else where `moments` wants them.
+    moments : type
+        `simnn.device.moments.Moments`, or its like of a device.
+    unit : str
+        What a trial is, for the progress bar.
+    progress : bool, optional
+        Whether to show one; by default only on a terminal.
+
+    Returns
+    -------
+    dict of str to array
+        By suffix: ``""``, (points, trials, columns), if trials are kept; else ``""``, means over those that are not
+        NaN, and ``"_stderr"``, (points, columns).
+    """
+    from simnn.progress import track
+
+    kept = np.empty((points, run.trials, columns)) if run.keep_trials else None
+    sums = moments(points, columns)
+    with contextlib.closing(slices), track(points * run.trials, unit, progress) as advance:
+        for point, trial, rows in slices:
+            if kept is not None:
+                kept[point, trial] = rows
+            else:
+                sums.add(point, rows)
+            advance(len(point))
+    return {"": kept} if kept is not None else dict(zip(("", "_stderr"), sums.averages(), strict=True))
 
 
 def collect(
@@ -56,7 +108,6 @@ def collect(
         (points, trials) if trials are kept, else means over those that are not NaN and ``<name>_stderr``, (points,).
     """
     from simnn.device.moments import Moments
-    from simnn.progress import track
     from simnn.running import in_slices, one_by_one
 
     trials = run.trials
@@ -71,24 +122,9 @@ def collect(
             parts.append(sample(p, run.first_trial + (int(mine[0]) if len(mine) else 0), len(mine), stop))
         return point, trial, np.concatenate(parts)
 
-    kept = np.empty((points, trials, len(columns))) if run.keep_trials else None
-    moments = Moments(points, len(columns))
     slices = (in_slices if device is None else one_by_one)(points * trials, _SLICE_TASKS, slice_of)
-    with track(points * trials, unit, progress) as advance:
-        for point, trial, rows in slices:
-            if kept is not None:
-                kept[point, trial] = rows
-            else:
-                moments.add(point, rows)
-            advance(len(point))
-    if kept is not None:
-        return {name: kept[:, :, k] for k, name in enumerate(columns)}
-    mean, stderr = moments.averages()
-    return {
-        f"{name}{suffix}": values[:, k]
-        for k, name in enumerate(columns)
-        for suffix, values in (("", mean), ("_stderr", stderr))
-    }
+    gathered = gather(points, run, len(columns), slices, Moments, unit, progress)
+    return {f"{name}{suffix}": values[..., k] for k, name in enumerate(columns) for suffix, values in gathered.items()}
 
 
 def dataset(

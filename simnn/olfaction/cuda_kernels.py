@@ -281,7 +281,7 @@ def _bind_drives(target: Target) -> Any:
 
 @functools.cache
 def _bind_order(target: Target) -> tuple[Any, ...]:
-    """Integers in the order of numbers."""
+    """Integers in the order of numbers, and digits of the largest."""
     to_bits, from_bits = target.to_bits, target.from_bits
     sign = np.int32(-(2**31))
 
@@ -296,12 +296,21 @@ def _bind_order(target: Target) -> tuple[Any, ...]:
         """The inverse, for which there is one zero."""
         return from_bits(np.int32(key if key >= 0 else np.int32(-key) | sign))
 
-    return ordered, number
+    @target.device
+    def pick(histogram, column, wanted):
+        """Digit of the last of so many keys, the largest ones, and how many of them share it."""
+        digit = _RADIX - 1
+        while histogram[digit, column] < wanted:
+            wanted -= histogram[digit, column]
+            digit -= 1
+        return digit, wanted
+
+    return ordered, number, pick
 
 
 def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
     """Codes by thresholds and by competition."""
-    ordered, _ = _bind_order(target)
+    ordered, _, pick = _bind_order(target)
     none, bit = np.uint32(0), np.uint32(1)
 
     @target.kernel
@@ -381,10 +390,7 @@ def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
                             cuda.atomic.add(histogram, (255 - ((i >> shift) & 255), lane), 1)
             cuda.syncthreads()
             if team == 0 and real:
-                digit, left = _RADIX - 1, wanted[lane]
-                while histogram[digit, lane] < left:
-                    left -= histogram[digit, lane]
-                    digit -= 1
+                digit, left = pick(histogram, lane, wanted[lane])
                 wanted[lane] = left
                 if level < 4:
                     value[lane] = 256 * value[lane] + (digit - 128 if level == 0 else digit)
@@ -407,7 +413,7 @@ def _bind_codes(target: Target, drives: Any) -> tuple[Any, ...]:
 
 def _bind_levels(target: Target) -> tuple[Any, ...]:
     """Thresholds of drives that are kept."""
-    ordered, number = _bind_order(target)
+    ordered, number, pick = _bind_order(target)
     middle = fitting.bind_middle(target)
     infinity, least, most, lanes = np.float32(np.inf), np.int32(-(2**31)), np.int32(2**31 - 1), np.uint32(LANES)
 
@@ -451,10 +457,7 @@ def _bind_levels(target: Target) -> tuple[Any, ...]:
             cuda.syncthreads()
             count_digits(drive, i, drive.shape[1], odors, n, state[0], histogram)
             if me == 0:
-                digit, left = _RADIX - 1, state[1]
-                while histogram[digit, 0] < left:
-                    left -= histogram[digit, 0]
-                    digit -= 1
+                digit, left = pick(histogram, 0, state[1])
                 state[0], state[1] = 256 * state[0] + (digit - 128 if n == 0 else digit), left
                 if n == 3:
                     # Of equal drives all fire, or none: whatever is nearer to what is asked for.

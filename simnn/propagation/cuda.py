@@ -587,7 +587,6 @@ class Moments(moments.Moments):
 
     def __init__(self, cells: int, columns: int) -> None:
         super().__init__(cells, columns)
-        self.columns = columns
         self.on_device = tuple(map(cuda.to_device, (self.count, self.mean, self.deviation)))
 
     def add(self, cell: Any, rows: Any) -> None:
@@ -601,7 +600,7 @@ class Moments(moments.Moments):
             Their statistics, on the device.
         """
         accumulate = bind_statistics(gpu.target(np.float64)).accumulate
-        accumulate[-(-self.columns // THREADS), THREADS](cuda.to_device(cell), rows, *self.on_device)
+        accumulate[-(-rows.shape[1] // THREADS), THREADS](cuda.to_device(cell), rows, *self.on_device)
 
     def averages(self) -> Any:
         """Means and standard errors.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simnn import running, sweeps
+from simnn import running, sampling, sweeps
 from simnn._startup import collector_paused
 from simnn.device import backends
 from simnn.propagation import memory, model
@@ -437,7 +437,6 @@ def _patterns(network: Network) -> NDArray[np.float64]:
 
 def _collect(plan: Sweep, inputs: int, work: _Work, progress: bool | None) -> dict[str, NDArray[np.float64]]:
     """Statistics as (cells, trials, ...) arrays if trials are kept, else means and ``<name>_stderr``."""
-    from simnn.progress import track
     from simnn.propagation import observables
 
     cells, trials = plan.size, plan.run.trials
@@ -449,19 +448,9 @@ def _collect(plan: Sweep, inputs: int, work: _Work, progress: bool | None) -> di
         cell, trial = task // trials, task % trials
         return cell, trial, work.sample(cell, trial + plan.run.first_trial, stop)
 
-    kept = np.empty((cells, trials, columns)) if plan.run.keep_trials else None
-    moments = work.moments(cells, columns)
-    with track(cells * trials, "network", progress) as advance:
-        for cell, trial, rows in work.slices(cells * trials, run):
-            if kept is not None:
-                kept[cell, trial] = rows
-            else:
-                moments.add(cell, rows)
-            advance(len(cell))
-    if kept is not None:
-        return _split(kept, shapes, "")
-    mean, stderr = moments.averages()
-    return _split(mean, shapes, "") | _split(stderr, shapes, "_stderr")
+    slices = work.slices(cells * trials, run)
+    gathered = sampling.gather(cells, plan.run, columns, slices, work.moments, "network", progress)
+    return {name: values for suffix, rows in gathered.items() for name, values in _split(rows, shapes, suffix).items()}
 
 
 def _split(

@@ -85,6 +85,13 @@ def test_simulate_on_cuda_gives_the_numbers_of_the_cpu_and_says_where_it_ran():
     xr.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-4, atol=1e-5)
 
 
+def test_trials_that_are_kept_are_those_of_the_cpu():
+    parameters = {"sigma_w": [1.0, 2.0], "width": 4, "depth": [2, 1], "trials": 3, "seed": 2, "keep_trials": True}
+    xr.testing.assert_allclose(
+        *(propagation.simulate(**parameters, backend=backend) for backend in ("cuda", "cpu")), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_a_batch_that_the_device_cannot_hold_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(gpu, "SIMULATED_BYTES", 100)
     with pytest.raises(MemoryError, match=r"the GPU has 0\.0 GiB free"):
