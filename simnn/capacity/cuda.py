@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from simnn.capacity import blocks, degenerate, hull, patterns, solvers
 from simnn.capacity.blocks import Panels, Scratch
-from simnn.capacity.patterns import HALF, Law
+from simnn.capacity.patterns import HALF, Draws, Law
 from simnn.device import gpu, philox
 from simnn.device.gpu import cuda
 from simnn.device.targets import Target
@@ -54,6 +54,14 @@ class Batch(NamedTuple):
         Vectors.
     chosen, active : (B, P) int64 and int8 array
         Lists and marks of patterns.
+    matrix : (B, N, inputs), (1, N, inputs) or (1, patterns, N) array
+        Rows that mix inputs into drives, of each block or of all; or the given patterns.
+    inputs : (B, P, M) array
+        Independent normals behind the drives of each pattern, then scratch of the selection.
+    shuffled : (B, patterns) int64 array
+        Order of the given patterns.
+    deviation : (N,) array
+        Standard deviations of the drives.
     order : int64 array
         0, 1, 2, ...
     sign : (PANEL,) array
@@ -71,6 +79,10 @@ class Batch(NamedTuple):
     passive: Any
     chosen: Any
     active: Any
+    matrix: Any
+    inputs: Any
+    shuffled: Any
+    deviation: Any
     order: Any
     sign: Any
     stop: Any
@@ -101,15 +113,77 @@ class Verdicts(NamedTuple):
     proofs: NDArray[np.float64]
 
 
-def batch(count: int, dimension: int, passive: int, number: int) -> Batch:
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Sizes of the scratch of a block.
+
+    Attributes
+    ----------
+    count, dimension : int
+        Numbers P of rows, constraints too, and N of weights, the threshold too.
+    passive : int
+        Rows K of the triangle of active sets, 1 if only finite Newton runs.
+    matrix : tuple of int
+        Shape of its matrix, (1, 1) if there is none or all blocks share one.
+    inputs : int
+        Numbers M that it keeps of each pattern besides its components.
+    given : int
+        Number of given patterns, at least 1.
+    """
+
+    count: int
+    dimension: int
+    passive: int = 1
+    matrix: tuple[int, int] = (1, 1)
+    inputs: int = 1
+    given: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """Of one block."""
+        p, n, k = self.count, self.dimension, self.passive
+        patterns = 2 * p * n + self.matrix[0] * self.matrix[1] + p * self.inputs + self.given
+        return 8 * (patterns + 2 * n * n + 4 * n + 9 * p + k * (k + 3))
+
+
+def sizes(law: Law, draws: Draws, margins: bool = False) -> Sizes:
+    """Sizes of the scratch of a block.
+
+    Parameters
+    ----------
+    law : Law
+        Law of the patterns.
+    draws : Draws
+        Scratch of the CPU for them.
+    margins : bool
+        Whether active sets run.
+
+    Returns
+    -------
+    Sizes
+    """
+    count, size = law.positive + law.patterns, law.dimension + int(law.bias)
+    shared = law.source == patterns.MATRIX or law.ensemble == patterns.GIVEN
+    behind = {patterns.INDEPENDENT: 1, patterns.COMMON: law.dimension + 1}.get(law.source, draws.matrix.shape[1])
+    return Sizes(
+        count,
+        size,
+        passive=min(count, size + 1) + 1 if margins else 1,
+        matrix=(1, 1) if shared or draws.matrix.size == 0 else draws.matrix.shape,
+        inputs=max(behind, law.dimension) if law.ensemble == patterns.WINNERS else behind,
+        given=len(draws.order) if law.ensemble == patterns.GIVEN else 1,
+    )
+
+
+def batch(size: Sizes, draws: Draws, number: int) -> Batch:
     """Scratch on the device.
 
     Parameters
     ----------
-    count, dimension : int
-        Numbers of patterns, and of weights.
-    passive : int
-        Rows K of the triangle of active sets, 1 if only finite Newton runs.
+    size : Sizes
+        Of a block.
+    draws : Draws
+        Scratch of the CPU, for the matrix that all blocks share, if they do, and deviations.
     number : int
         Number of blocks.
 
@@ -117,37 +191,26 @@ def batch(count: int, dimension: int, passive: int, number: int) -> Batch:
     -------
     Batch
     """
-    p, n, new = count, dimension, functools.partial(cuda.device_array, dtype=np.float64)
+    p, n, k, new = size.count, size.dimension, size.passive, functools.partial(cuda.device_array, dtype=np.float64)
+    shared = size.matrix == (1, 1) and draws.matrix.size > 0
     return Batch(
         rows=new((number, p, n)),
         columns=new((number, n, p)),
         square=new((number, 2, n, n)),
-        triangle=new((number, passive, passive)),
+        triangle=new((number, k, k)),
         short=new((number, 4, n)),
         long=new((number, 7, p)),
-        passive=new((number, 3, passive)),
+        passive=new((number, 3, k)),
         chosen=cuda.device_array((number, p), np.int64),
         active=cuda.device_array((number, p), np.int8),
+        matrix=cuda.to_device(draws.matrix[None]) if shared else new((number, *size.matrix)),
+        inputs=new((number, p, size.inputs)),
+        shuffled=cuda.device_array((number, size.given), np.int64),
+        deviation=cuda.to_device(draws.deviation),
         order=cuda.to_device(np.arange(max(p, n) + blocks.PANEL)),
         sign=cuda.to_device(np.full(blocks.PANEL, -1.0)),
         stop=cuda.to_device(np.zeros(1, np.int64)),
     )
-
-
-def size_of(count: int, dimension: int, passive: int = 1) -> int:
-    """Bytes of the scratch of one block.
-
-    Parameters
-    ----------
-    count, dimension, passive : int
-        As of `batch`.
-
-    Returns
-    -------
-    int
-    """
-    p, n = count, dimension
-    return 8 * (2 * p * n + 2 * n * n + 4 * n + 9 * p + passive * (passive + 3))
 
 
 def kernels() -> Kernels:
@@ -192,52 +255,96 @@ def bind(target: Target, single: Target) -> Kernels:
     Returns
     -------
     Kernels
-        ``verdicts(law, key, first, out, proofs, batch)``: as of `simnn.capacity.cpu`, by finite Newton, and
-        certificates, into as many rows of ``proofs`` as there are;
+        ``verdicts(law, solver, key, first, out, proofs, batch)``: as of `simnn.capacity.cpu`, by finite Newton or by
+        none, and certificates, into as many rows of ``proofs`` as there are;
         ``margins(law, key, first, out, batch)``: as of `simnn.capacity.cpu`.
     """
     algebra = blocks.bind(target)
-    law_of = patterns.bind(target, single)
-    quartet, signed, draw_signs = law_of.quartet, law_of.signed, law_of.signs
+    law_of, parts = patterns.bind(target, single), patterns.bind_parts(target)
     newton, *_, silent = solvers.bind(target, algebra)
     count_degenerate, largest_margin = degenerate.bind(target, algebra), hull.bind(target, algebra)
     lane, lanes, sync = target.block
-    real = np.float64
-    stream = philox.PATTERNS * philox.COLUMNS
-    rademacher, relu = patterns.RADEMACHER, patterns.RELU
+    stream, wiring_stream = philox.PATTERNS * philox.COLUMNS, philox.WIRING * philox.COLUMNS
     separable, not_separable = solvers.SEPARABLE, solvers.NOT_SEPARABLE
-    parts = 2 * blocks.CHAINS
+    sums = 2 * blocks.CHAINS
 
     @target.device
-    def place(law, at, z, rows):
-        """A normal of a set of patterns, which are drawn one after the other."""
-        i, k = at // law.dimension, at % law.dimension
-        if i < law.patterns:
-            rows[law.positive + i, k] = max(real(z), 0.0) if law.ensemble == relu else real(z)
+    def place(z, at, first, count, size, rows):
+        """A normal of some rows, which are drawn one after the other."""
+        i, k = at // size, at % size
+        if i < count:
+            rows[first + i, k] = z
 
     @target.routine
-    def draw(law, trial, plain, key, rows, columns, norm, label):
+    def draw_normals(trial, stream, key, first, count, size, rows):
+        """Draw so many rows, from the first on; threads share them."""
+        number = (count * size - 1) // (2 * HALF) + 1
+        for task in range(lane(), number * (HALF // 2), lanes()):
+            block, j = task // (HALF // 2), task % (HALF // 2)
+            a, b, c, d = law_of.quartet(trial, block, j, stream, key)
+            at = block * (2 * HALF) + j
+            place(a, at, first, count, size, rows)
+            place(b, at + HALF // 2, first, count, size, rows)
+            place(c, at + HALF, first, count, size, rows)
+            place(d, at + HALF + HALF // 2, first, count, size, rows)
+        sync()
+
+    @target.routine
+    def draw_sources(law, trial, key, matrix, inputs, rows):
+        """Draw independent drives, or what drives are made of."""
+        if law.source == patterns.INDEPENDENT:
+            draw_normals(trial, stream, key, law.positive, law.patterns, law.dimension, rows)
+            return
+        if law.source == patterns.DENSE:
+            draw_normals(trial, wiring_stream, key, 0, law.dimension, matrix.shape[1], matrix)
+        for i in range(lane(), law.dimension, lanes()):
+            if law.source == patterns.DENSE:
+                parts.normalise(matrix[i])
+            elif law.source == patterns.CLAWS:
+                parts.claws(trial, i, law.claws, key, matrix[i])
+        # Inputs are read once all threads are through with them, and with the matrix.
+        draw_normals(trial, stream, key, 0, law.patterns, parts.sources(law, matrix), inputs)
+
+    @target.routine
+    def draw_components(law, trial, key, b, batch):
+        """Draw the patterns of a trial; each is the work of one thread, but for its normals."""
+        rows, inputs = batch.rows[b], batch.inputs[b]
+        matrix = batch.matrix[min(b, batch.matrix.shape[0] - 1)]
+        given = law.ensemble == patterns.GIVEN
+        signs = law.ensemble == patterns.RADEMACHER and law.source == patterns.INDEPENDENT
+        if given:
+            if lane() == 0:
+                parts.shuffle(trial, key, batch.shuffled[b])
+            sync()
+        elif not signs:
+            draw_sources(law, trial, key, matrix, inputs, rows)
+        for i in range(lane(), law.patterns, lanes()):
+            pattern = rows[law.positive + i, : law.dimension]
+            if signs:
+                law_of.signs(trial, i, stream, key, pattern)
+            elif given:
+                source = matrix[batch.shuffled[b, i]]
+                for k in range(pattern.shape[0]):
+                    pattern[k] = source[k]
+            else:
+                if law.source != patterns.INDEPENDENT:
+                    parts.mix(law, matrix, inputs[i, : parts.sources(law, matrix)], pattern)
+                if law.ensemble != patterns.GAUSSIAN:
+                    parts.code(law, batch.deviation, inputs[i], pattern)
+
+    @target.routine
+    def draw(law, trial, plain, key, b, batch):
+        """Draw the patterns of a trial times their labels, of length 1; constraints come first."""
+        rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
         for i in range(lane(), law.positive, lanes()):
             for k in range(rows.shape[1]):
                 rows[i, k] = 1.0 if k == i else 0.0
             norm[i], label[i] = 1.0, 1.0
-        if law.ensemble == rademacher:
-            for i in range(lane(), law.patterns, lanes()):
-                draw_signs(trial, i, stream, key, rows[law.positive + i, : law.dimension])
-        else:
-            number = (law.patterns * law.dimension - 1) // (2 * HALF) + 1
-            for task in range(lane(), number * (HALF // 2), lanes()):
-                block, j = task // (HALF // 2), task % (HALF // 2)
-                a, b, c, d = quartet(trial, block, j, stream, key)
-                at = block * (2 * HALF) + j
-                place(law, at, a, rows)
-                place(law, at + HALF // 2, b, rows)
-                place(law, at + HALF, c, rows)
-                place(law, at + HALF + HALF // 2, d, rows)
+        draw_components(law, trial, key, b, batch)
         sync()
         for i in range(lane(), law.positive + law.patterns, lanes()):
             if i >= law.positive:
-                norm[i], label[i] = signed(law, trial, i - law.positive, plain, key, rows[i])
+                norm[i], label[i] = law_of.signed(law, trial, i - law.positive, plain, key, rows[i])
             for k in range(rows.shape[1]):
                 columns[k, i] = rows[i, k]
         sync()
@@ -270,15 +377,17 @@ def bind(target: Target, single: Target) -> Kernels:
         )
 
     @target.kernel
-    def verdicts(law, key, first, out, proofs, batch):
-        part = cuda.shared.array(parts, np.float64)
+    def verdicts(law, solver, key, first, out, proofs, batch):
+        part = cuda.shared.array(sums, np.float64)
         b = cuda.blockIdx.x
         rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
         work = scratch_of(b, batch, part)
         for row in range(b, out.shape[0], cuda.gridDim.x):
-            draw(law, first + row, False, key, rows, columns, norm, label)
-            verdict, steps = not_separable, 0
-            if not silent(norm, rows.shape[0], work):
+            draw(law, first + row, False, key, b, batch)
+            verdict, steps = not_separable, 0.0
+            if solver == solvers.NONE:
+                verdict, steps = solvers.UNDECIDED, np.nan
+            elif not silent(norm, rows.shape[0], work):
                 verdict, steps = newton(rows, columns, norm, rows.shape[0], work)
             certificate = work.w if verdict == separable else work.multiplier
             if row < proofs.shape[0]:
@@ -293,12 +402,12 @@ def bind(target: Target, single: Target) -> Kernels:
 
     @target.kernel
     def margins(law, key, first, out, batch):
-        part = cuda.shared.array(parts, np.float64)
+        part = cuda.shared.array(sums, np.float64)
         b = cuda.blockIdx.x
         rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
         work = scratch_of(b, batch, part)
         for row in range(b, out.shape[0], cuda.gridDim.x):
-            draw(law, first + row, True, key, rows, columns, norm, label)
+            draw(law, first + row, True, key, b, batch)
             lower, upper, support, zero = largest_margin(law, rows, columns, norm, batch.long[b, 2], label, work)
             if lane() == 0:
                 out[row, 0], out[row, 1], out[row, 2], out[row, 3] = lower, upper, support, zero
@@ -330,10 +439,12 @@ def verdicts(
     key: NDArray[np.uint64],
     first: int,
     trials: int,
+    draws: Draws | None = None,
+    solver: int = solvers.NEWTON,
     grid: tuple[int, int] | None = None,
     certificates: bool = False,
 ) -> Verdicts:
-    """Decide trials on the current device, by finite Newton.
+    """Decide trials on the current device.
 
     Parameters
     ----------
@@ -343,6 +454,10 @@ def verdicts(
         Seed.
     first, trials : int
         Number of the first trial, and of trials.
+    draws : Draws, optional
+        Scratch of the CPU for these patterns: the matrix that is given, or the size of one that is drawn.
+    solver : int
+        `NONE`, if patterns are to be counted only; else finite Newton decides.
     grid : tuple of int, optional
         Threads of a block, and number of blocks, instead of those of `shape`. Results are the same bits.
     certificates : bool
@@ -358,12 +473,13 @@ def verdicts(
 
     def run(launch: Any, out: Any, scratch: Batch) -> None:
         on_device = cuda.to_device(proofs)
-        launch(kernels().verdicts)(law, cuda.to_device(key), first, out, on_device, scratch)
+        launch(kernels().verdicts)(law, solver, cuda.to_device(key), first, out, on_device, scratch)
         if certificates:
             on_device.copy_to_host(proofs)
 
-    values = _run(law, 1, trials, 5, grid, run)
-    return Verdicts(values, np.flatnonzero(~(values[:, 0] >= 0.0)), proofs[: trials if certificates else 0])
+    values = _run(law, draws, False, trials, 5, grid, run)
+    left = ~(values[:, 2] >= 0.0) if solver == solvers.NONE else ~(values[:, 0] >= 0.0)
+    return Verdicts(values, np.flatnonzero(left), proofs[: trials if certificates else 0])
 
 
 def margins(
@@ -371,13 +487,14 @@ def margins(
     key: NDArray[np.uint64],
     first: int,
     trials: int,
+    draws: Draws | None = None,
     grid: tuple[int, int] | None = None,
 ) -> NDArray[np.float64]:
     """Find the largest margins of trials on the current device, by active sets.
 
     Parameters
     ----------
-    law, key, first, trials, grid
+    law, key, first, trials, draws, grid
         As of `verdicts`.
 
     Returns
@@ -389,19 +506,18 @@ def margins(
     def run(launch: Any, out: Any, scratch: Batch) -> None:
         launch(kernels().margins)(law, cuda.to_device(key), first, out, scratch)
 
-    passive = min(law.positive + law.patterns, law.dimension + int(law.bias) + 1) + 1
-    return _run(law, passive, trials, 4, grid, run)
+    return _run(law, draws, True, trials, 4, grid, run)
 
 
 def _run(
-    law: Law, passive: int, trials: int, columns: int, grid: tuple[int, int] | None, run: Any
+    law: Law, draws: Draws | None, margins: bool, trials: int, columns: int, grid: tuple[int, int] | None, run: Any
 ) -> NDArray[np.float64]:
     """Launch a kernel with as much scratch as there is room for; NaN if there is none for one block."""
-    size, count = law.dimension + int(law.bias), law.positive + law.patterns
-    values = np.full((trials, columns), np.nan)
-    threads, number = grid or shape(size, trials, gpu.room(size_of(count, size, passive)))
+    draws = patterns.draws(law.dimension) if draws is None else draws
+    size, values = sizes(law, draws, margins), np.full((trials, columns), np.nan)
+    threads, number = grid or shape(size.dimension, trials, gpu.room(size.bytes, draws.matrix.nbytes))
     if min(trials, number) > 0:
         out = cuda.device_array(values.shape, np.float64)
-        run(lambda kernel: kernel[number, threads], out, batch(count, size, passive, number))
+        run(lambda kernel: kernel[number, threads], out, batch(size, draws, number))
         out.copy_to_host(values)
     return values

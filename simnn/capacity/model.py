@@ -173,12 +173,8 @@ def without_cuda(experiment: Experiment) -> str | None:
         Name and value of the parameter that stands in the way, and what it should be; None if nothing does.
     """
     allowed: dict[str, tuple[Any, ...]] = {
-        "ensemble": ("gaussian", "rademacher", "relu"),
         "solver": ("auto", "newton"),
-        "correlation": (0.0,),
-        "inputs": (0,),
         "extent": (0,),
-        "margin": (0.0,),
     }
     for name, values in allowed.items():
         if getattr(experiment, name) not in values:

@@ -118,6 +118,17 @@ class Patterns(NamedTuple):
     signed: Callable[..., Any]
 
 
+class Parts(NamedTuple):
+    """Routines of one target (see `bind_parts`)."""
+
+    shuffle: Callable[..., Any]
+    claws: Callable[..., Any]
+    normalise: Callable[..., Any]
+    sources: Callable[..., Any]
+    mix: Callable[..., Any]
+    code: Callable[..., Any]
+
+
 def draws(dimension: int, inputs: int = 0, matrix: NDArray[np.float64] | None = None) -> Draws:
     """Scratch of one thread.
 
@@ -149,6 +160,99 @@ def draws(dimension: int, inputs: int = 0, matrix: NDArray[np.float64] | None = 
 
 
 @functools.cache
+def bind_parts(target: Target) -> Parts:
+    """Bind what makes patterns of random numbers, for a target.
+
+    Parameters
+    ----------
+    target : Target
+        Where they run, in double precision.
+
+    Returns
+    -------
+    Parts
+        ``shuffle(trial, key, order)``: random order of the given patterns.
+        ``claws(trial, i, claws, key, row)``: row i of the matrix of a trial, with a few equal weights; length 1.
+        ``normalise(row)``: bring a row of that matrix to length 1.
+        ``sources(law, matrix)``: number of independent normals behind the drives of a pattern.
+        ``mix(law, matrix, inputs, out)``: the drives that they give.
+        ``code(law, deviation, scratch, out)``: components in place of drives.
+    """
+    philox4x32, kth_largest = philox.bind(target).philox4x32, selection.bind(target).kth_largest
+    word, dot, sqrt = target.word, dense.bind(target).dot, target.operations.sqrt
+    stream = philox.WIRING * philox.COLUMNS + 1
+
+    @target.device
+    def below(limit, k, trial, i, key):
+        """Random integer in [0, limit), the k-th of row i; uneven by less than 2^-32 of itself times the limit."""
+        a, _, _, _ = philox4x32(word(k), word(trial), word(i), word(stream), word(key[0]), word(key[1]))
+        return np.int64((np.uint64(a) * np.uint64(limit)) >> np.uint64(32))
+
+    @target.routine
+    def shuffle(trial, key, order):
+        for i in range(order.shape[0]):
+            order[i] = i
+        for i in range(order.shape[0]):
+            other = i + below(order.shape[0] - i, i, trial, 0, key)
+            order[i], order[other] = order[other], order[i]
+
+    @target.routine
+    def draw_claws(trial, i, claws, key, row):
+        """Distinct inputs, all choices equally likely (Floyd's algorithm)."""
+        for k in range(row.shape[0]):
+            row[k] = 0.0
+        weight = 1.0 / sqrt(np.float64(claws))
+        for k in range(row.shape[0] - claws, row.shape[0]):
+            chosen = below(k + 1, k, trial, i, key)
+            row[k if row[chosen] > 0.0 else chosen] = weight
+
+    @target.routine
+    def normalise(row):
+        length = sqrt(dot(row, row))
+        for k in range(row.shape[0]):
+            row[k] /= length
+
+    @target.device
+    def sources(law, matrix):
+        return law.dimension + 1 if law.source == COMMON else matrix.shape[1]
+
+    @target.routine
+    def mix(law, matrix, inputs, out):
+        if law.source == COMMON:
+            own, common = sqrt(1.0 - law.correlation), sqrt(law.correlation) * inputs[0]
+            for k in range(out.shape[0]):
+                out[k] = own * inputs[k + 1] + common
+        else:
+            for k in range(out.shape[0]):
+                out[k] = dot(matrix[k], inputs)
+
+    @target.routine
+    def keep_winners(winners, out, scratch):
+        """1 for the largest drives, of equal ones the first, 0 for the others."""
+        smallest, left = kth_largest(out, winners, scratch), winners
+        for k in range(out.shape[0]):
+            left -= 1 if out[k] > smallest else 0
+        for k in range(out.shape[0]):
+            tie = out[k] == smallest and left > 0
+            left -= 1 if tie else 0
+            out[k] = 1.0 if out[k] > smallest or tie else 0.0
+
+    @target.routine
+    def code(law, deviation, scratch, out):
+        if law.ensemble == WINNERS:
+            keep_winners(law.winners, out, scratch)
+        for k in range(out.shape[0]):
+            if law.ensemble == RADEMACHER:
+                out[k] = 1.0 if out[k] >= 0.0 else -1.0
+            elif law.ensemble == RELU:
+                out[k] = max(out[k], 0.0)
+            elif law.ensemble == THRESHOLD:
+                out[k] = 1.0 if out[k] > law.level * deviation[k] else 0.0
+
+    return Parts(shuffle, draw_claws, normalise, sources, mix, code)
+
+
+@functools.cache
 def bind(target: Target, single: Target) -> Patterns:
     """Bind the routines for a target.
 
@@ -175,11 +279,10 @@ def bind(target: Target, single: Target) -> Patterns:
     pairs = normals.bind(single).pairs
     philox4x32 = philox.bind(target).philox4x32
     single_word, (single_philox4x32, _, normal_pair) = single.word, philox.bind(single)
-    sqrt = target.operations.sqrt
-    kth_largest = selection.bind(target).kth_largest
-    word, dot = target.word, dense.bind(target).dot
+    shuffle, draw_claws, normalise, sources, mix, code = bind_parts(target)
+    word, dot, sqrt = target.word, dense.bind(target).dot, target.operations.sqrt
     patterns_stream, labels_stream = philox.PATTERNS * philox.COLUMNS, philox.LABELS * philox.COLUMNS
-    wiring_stream, choice_stream = philox.WIRING * philox.COLUMNS, philox.WIRING * philox.COLUMNS + 1
+    wiring_stream = philox.WIRING * philox.COLUMNS
 
     @target.routine
     def draw_normals(trial, i, stream, key, draws, row):
@@ -210,92 +313,37 @@ def bind(target: Target, single: Target) -> Patterns:
         bits = a if i % 4 == 0 else (b if i % 4 == 1 else (c if i % 4 == 2 else d))
         return 1.0 if np.float64(bits) < coding_level * 4294967296.0 else -1.0
 
-    @target.device
-    def below(limit, k, trial, i, key):
-        """Random integer in [0, limit), the k-th of row i; uneven by less than 2^-32 of itself times the limit."""
-        a, _, _, _ = philox4x32(word(k), word(trial), word(i), word(choice_stream), word(key[0]), word(key[1]))
-        return np.int64((np.uint64(a) * np.uint64(limit)) >> np.uint64(32))
-
-    @target.routine
-    def draw_claws(trial, i, claws, key, row):
-        """Equal weights on distinct inputs, all choices equally likely (Floyd's algorithm); length 1."""
-        for k in range(row.shape[0]):
-            row[k] = 0.0
-        weight = 1.0 / np.sqrt(np.float64(claws))
-        for k in range(row.shape[0] - claws, row.shape[0]):
-            chosen = below(k + 1, k, trial, i, key)
-            row[k if row[chosen] > 0.0 else chosen] = weight
-
     @target.routine
     def begin(law, trial, key, draws):
         draws.block[0] = -1
-        matrix, order = draws.matrix, draws.order
         if law.ensemble == GIVEN:
-            for i in range(order.shape[0]):
-                order[i] = i
-            for i in range(order.shape[0]):
-                other = i + below(order.shape[0] - i, i, trial, 0, key)
-                order[i], order[other] = order[other], order[i]
+            shuffle(trial, key, draws.order)
         elif law.source == DENSE:
             for i in range(law.dimension):
-                row = matrix[i]
-                draw_normals(trial, i, wiring_stream, key, draws, row)
-                length = np.sqrt(dot(row, row))
-                for k in range(row.shape[0]):
-                    row[k] /= length
+                draw_normals(trial, i, wiring_stream, key, draws, draws.matrix[i])
+                normalise(draws.matrix[i])
             draws.block[0] = -1
         elif law.source == CLAWS:
             for i in range(law.dimension):
-                draw_claws(trial, i, law.claws, key, matrix[i])
-
-    @target.routine
-    def draw_drives(law, trial, i, key, draws, out):
-        if law.source == INDEPENDENT:
-            draw_normals(trial, i, patterns_stream, key, draws, out)
-        elif law.source == COMMON:
-            inputs = draws.inputs[: out.shape[0] + 1]
-            draw_normals(trial, i, patterns_stream, key, draws, inputs)
-            own, common = np.sqrt(1.0 - law.correlation), np.sqrt(law.correlation) * inputs[0]
-            for k in range(out.shape[0]):
-                out[k] = own * inputs[k + 1] + common
-        else:
-            inputs = draws.inputs[: draws.matrix.shape[1]]
-            draw_normals(trial, i, patterns_stream, key, draws, inputs)
-            for k in range(out.shape[0]):
-                out[k] = dot(draws.matrix[k], inputs)
-
-    @target.routine
-    def keep_winners(winners, out, scratch):
-        """1 for the largest drives, of equal ones the first, 0 for the others."""
-        smallest, left = kth_largest(out, winners, scratch), winners
-        for k in range(out.shape[0]):
-            left -= 1 if out[k] > smallest else 0
-        for k in range(out.shape[0]):
-            tie = out[k] == smallest and left > 0
-            left -= 1 if tie else 0
-            out[k] = 1.0 if out[k] > smallest or tie else 0.0
+                draw_claws(trial, i, law.claws, key, draws.matrix[i])
 
     @target.routine
     def components(law, trial, i, key, draws, out):
-        if law.ensemble == GAUSSIAN:
-            draw_drives(law, trial, i, key, draws, out)
-        elif law.ensemble == RADEMACHER and law.source == INDEPENDENT:
+        if law.ensemble == RADEMACHER and law.source == INDEPENDENT:
             draw_signs(trial, i, patterns_stream, key, out)
         elif law.ensemble == GIVEN:
             row = draws.matrix[draws.order[i]]
             for k in range(out.shape[0]):
                 out[k] = row[k]
         else:
-            draw_drives(law, trial, i, key, draws, out)
-            if law.ensemble == WINNERS:
-                keep_winners(law.winners, out, draws.sorted)
-            for k in range(out.shape[0]):
-                if law.ensemble == RADEMACHER:
-                    out[k] = 1.0 if out[k] >= 0.0 else -1.0
-                elif law.ensemble == RELU:
-                    out[k] = max(out[k], 0.0)
-                elif law.ensemble == THRESHOLD:
-                    out[k] = 1.0 if out[k] > law.level * draws.deviation[k] else 0.0
+            if law.source == INDEPENDENT:
+                draw_normals(trial, i, patterns_stream, key, draws, out)
+            else:
+                inputs = draws.inputs[: sources(law, draws.matrix)]
+                draw_normals(trial, i, patterns_stream, key, draws, inputs)
+                mix(law, draws.matrix, inputs, out)
+            if law.ensemble != GAUSSIAN:
+                code(law, draws.deviation, draws.sorted, out)
 
     @single.device
     def quartet(trial, block, j, stream, key):

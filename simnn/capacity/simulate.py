@@ -487,13 +487,16 @@ def _law(experiment: Experiment, data: _Data, count: int) -> Any:
     )
 
 
-def _space(experiment: Experiment, data: _Data, rows: int, stop: NDArray[np.int64]) -> Any:
-    from simnn.capacity import cpu, manifolds, patterns
+def _draws(experiment: Experiment, data: _Data) -> Any:
+    from simnn.capacity import patterns
 
-    size, draws = (
-        experiment.dimension + experiment.bias,
-        patterns.draws(experiment.dimension, experiment.inputs, data.matrix),
-    )
+    return patterns.draws(experiment.dimension, experiment.inputs, data.matrix)
+
+
+def _space(experiment: Experiment, data: _Data, rows: int, stop: NDArray[np.int64]) -> Any:
+    from simnn.capacity import cpu, manifolds
+
+    size, draws = experiment.dimension + experiment.bias, _draws(experiment, data)
     if experiment.extent == 0:
         return cpu.space(rows, size, stop, draws)
     balls = manifolds.balls(rows, experiment.extent, size)
@@ -508,24 +511,37 @@ def _verdicts(
     first_trial: int,
     stop: NDArray[np.int64],
 ) -> "Array":
-    from simnn.capacity import cpu, solvers
+    from simnn.capacity import cpu
 
-    count = experiment.patterns
-    out = np.full((trials, 5), np.nan)
-    space = _space(experiment, data, experiment.positive_weights + count, stop)
-    solver = solvers.NONE if experiment.margin > 0.0 else model.SOLVERS.index(experiment.solver)
-    cpu.kernels().verdicts(_law(experiment, data, count), solver, key, first_trial, out, space)
+    law, out = _law(experiment, data, experiment.patterns), np.full((trials, 5), np.nan)
+    space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+    cpu.kernels().verdicts(law, _solver(experiment), key, first_trial, out, space)
+    needed = experiment.margin > 0.0
+    return _fractions(experiment, out, _bounds(experiment, data, trials, key, first_trial, stop) if needed else None)
+
+
+def _solver(experiment: Experiment) -> int:
+    """Which solver decides; none, where largest margins do."""
+    from simnn.capacity import solvers
+
+    return solvers.NONE if experiment.margin > 0.0 else model.SOLVERS.index(experiment.solver)
+
+
+def _fractions(experiment: Experiment, out: "Array", bounds: "Array | None") -> "Array":
+    """Statistics of `simulate` from what the kernels write: verdicts and counts, and with a margin its bounds."""
+    from simnn.capacity import solvers
+
     separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
-    if experiment.margin > 0.0:
-        lower, upper, *_ = _bounds(experiment, data, trials, key, first_trial, stop).T
-        separable, not_separable = lower >= experiment.margin, upper < experiment.margin
-    return _fractions(out, separable, not_separable, count)
-
-
-def _fractions(out: "Array", separable: Any, not_separable: Any, count: int) -> "Array":
-    """Statistics of `simulate` from what the kernels write."""
+    if bounds is not None:
+        separable, not_separable = _on_either_side(experiment, bounds)
     undecided = ~(separable | not_separable)
-    return np.column_stack([separable, undecided, out[:, 1], out[:, 2:] / count]).astype(np.float64)
+    counts = out[:, 2:] / experiment.patterns
+    return np.column_stack([separable, undecided, out[:, 1], counts]).astype(np.float64)
+
+
+def _on_either_side(experiment: Experiment, bounds: "Array") -> "tuple[NDArray[np.bool_], NDArray[np.bool_]]":
+    """Whether the largest margin is at least the one that is asked for, and whether it is below."""
+    return bounds[:, 0] >= experiment.margin, bounds[:, 1] < experiment.margin
 
 
 def _verdicts_on_gpu(
@@ -537,16 +553,23 @@ def _verdicts_on_gpu(
     stop: NDArray[np.int64],
 ) -> "Array":
     """The same on a GPU; trials that it leaves are decided by the CPU."""
-    from simnn.capacity import cpu, cuda, solvers
+    from simnn.capacity import cpu, cuda
 
-    law, solver = _law(experiment, data, experiment.patterns), model.SOLVERS.index(experiment.solver)
-    found = cuda.verdicts(law, key, first_trial, trials)
+    law, solver = _law(experiment, data, experiment.patterns), _solver(experiment)
+    found = cuda.verdicts(law, key, first_trial, trials, _draws(experiment, data), solver)
     out = found.values
     if len(found.left) > 0:
         space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
         for row in found.left:
             cpu.kernels().verdicts(law, solver, key, first_trial + int(row), out[row : row + 1], space)
-    return _fractions(out, out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE, experiment.patterns)
+    if experiment.margin == 0.0:
+        return _fractions(experiment, out, None)
+
+    def decided(bounds: "Array") -> NDArray[np.bool_]:
+        return np.logical_or(*_on_either_side(experiment, bounds))
+
+    bounds = _bounds_on_gpu(experiment, data, trials, key, first_trial, stop, decided)
+    return _fractions(experiment, out, bounds)
 
 
 def _bounds(
@@ -563,6 +586,25 @@ def _bounds(
     space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
     cpu.kernels().margins(_law(experiment, data, experiment.patterns), key, first_trial, out, space)
     return out
+
+
+def _bounds_on_gpu(
+    experiment: Experiment,
+    data: _Data,
+    trials: int,
+    key: NDArray[np.uint64],
+    first_trial: int,
+    stop: NDArray[np.int64],
+    enough: "Callable[[Array], NDArray[np.bool_]]",
+) -> "Array":
+    """The same on a GPU; trials whose bounds are not enough there are the CPU's."""
+    from simnn.capacity import cuda
+
+    law = _law(experiment, data, experiment.patterns)
+    bounds = cuda.margins(law, key, first_trial, trials, _draws(experiment, data))
+    for row in np.flatnonzero(~enough(bounds)):
+        bounds[row] = _bounds(experiment, data, 1, key, first_trial + int(row), stop)[0]
+    return bounds
 
 
 def _margins(
@@ -584,17 +626,8 @@ def _margins_on_gpu(
     first_trial: int,
     stop: NDArray[np.int64],
 ) -> "Array":
-    """The same on a GPU; trials whose bounds disagree there are the CPU's."""
-    from simnn.capacity import cpu, cuda
-
-    law = _law(experiment, data, experiment.patterns)
-    bounds = cuda.margins(law, key, first_trial, trials)
-    left = np.flatnonzero(~_agree(bounds))
-    if len(left) > 0:
-        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
-        for row in left:
-            cpu.kernels().margins(law, key, first_trial + int(row), bounds[row : row + 1], space)
-    return _of_bounds(experiment, bounds)
+    """The same on a GPU."""
+    return _of_bounds(experiment, _bounds_on_gpu(experiment, data, trials, key, first_trial, stop, _agree))
 
 
 def _agree(bounds: "Array") -> NDArray[np.bool_]:
@@ -706,13 +739,11 @@ def _check_memory(measure: _Measure, plan: Sweep) -> None:
         )
 
 
-def _device(measure: _Measure, experiments: Sequence[Experiment], data: _Data, run: Run) -> int | None:
+def _device(measure: _Measure, experiments: Sequence[Experiment], run: Run) -> int | None:
     """GPU that runs the trials, if one does."""
     lacking = None
     if measure.on_gpu is None:
         lacking = "here: only simulate and largest_margin run on a GPU"
-    elif data.matrix is not None:
-        lacking = "with a covariance"
     else:
         lacking = next(filter(None, map(model.without_cuda, experiments)), None)
     if lacking is None:
@@ -734,7 +765,7 @@ def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     progress = parameters.pop("progress", None)
     plan, data = _plan(parameters)
     _check_memory(measure, plan)
-    key, device = _key(plan), _device(measure, plan.experiments, data, plan.run)
+    key, device = _key(plan), _device(measure, plan.experiments, plan.run)
     run_on_one = measure.sample if device is None or measure.on_gpu is None else measure.on_gpu
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":

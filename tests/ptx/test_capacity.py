@@ -12,8 +12,9 @@ def example(count, size):
     """Arguments of a kernel, but for memory of a device."""
     f, i, k = np.zeros, np.int64, min(count, size + 1) + 1
     matrices = f((1, count, size)), f((1, size, count)), f((1, 2, size, size)), f((1, k, k))
-    vectors = f((1, 4, size)), f((1, 7, count)), f((1, 3, k)), f((1, count), i), f((1, count), np.int8), f(count, i)
-    return Law(count, size), np.zeros(2, np.uint64), 0, cuda.Batch(*matrices, *vectors, f(4), f(1, i))
+    vectors = f((1, 4, size)), f((1, 7, count)), f((1, 3, k)), f((1, count), i), f((1, count), np.int8)
+    behind = f((1, size, 3)), f((1, count, size)), f((1, count), i), f(size)
+    return Law(count, size), np.zeros(2, np.uint64), 0, cuda.Batch(*matrices, *vectors, *behind, f(count, i), f(4), f(1, i))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,8 @@ def example(count, size):
 def test_a_solver_of_one_block(name, architecture):
     law, key, first, batch = example(10, 5)
     out = (np.zeros((1, 5)), np.zeros((1, 1))) if name == "verdicts" else (np.zeros((1, 4)),)
-    result = compiled(getattr(cuda.kernels(), name), (law, key, first, *out, batch), architecture)
+    arguments = (law, *([0] if name == "verdicts" else []), key, first, *out, batch)
+    result = compiled(getattr(cuda.kernels(), name), arguments, architecture)
     # Its arrays take the registers: 255 is all there are, and two blocks of 128 threads fit a multiprocessor at least.
     assert result.registers <= 255
     assert result.spills <= 1024

@@ -22,12 +22,29 @@ LAWS = {
     "fewer patterns than dimensions": (Law(3, 6), 2),
     "one pattern": (Law(1, 3, patterns.RADEMACHER, bias=True), 1),
     "positive weights": (Law(5, 5, positive=3), 3),
+    "signs that share a drive": (Law(6, 4, patterns.RADEMACHER, source=patterns.COMMON, correlation=0.5), 3),
+    "mixtures of inputs": (Law(8, 4, positive=1, source=patterns.DENSE), 3),
+    "few of many inputs, and a threshold": (Law(7, 5, patterns.THRESHOLD, source=patterns.CLAWS, claws=2, level=0.4), 3),
+    "winners": (Law(7, 5, patterns.WINNERS, winners=2), 3),
+    "winners of mixtures": (Law(6, 5, patterns.WINNERS, bias=True, source=patterns.DENSE, winners=1), 2),
+    "a covariance": (Law(7, 4, patterns.THRESHOLD, source=patterns.MATRIX, level=-0.3), 3),
+    "patterns that are given": (Law(6, 4, patterns.GIVEN), 3),
 }
+
+
+def draws_of(law):
+    """Scratch for a law whose patterns take a matrix: 3 inputs, or one of 9 given patterns."""
+    rng = np.random.default_rng(1)
+    if law.ensemble == patterns.GIVEN:
+        return patterns.draws(law.dimension, matrix=rng.standard_normal((9, law.dimension)))
+    if law.source == patterns.MATRIX:
+        return patterns.draws(law.dimension, matrix=rng.standard_normal((law.dimension, 3)))
+    return patterns.draws(law.dimension, 3 if law.source in (patterns.DENSE, patterns.CLAWS) else 0)
 
 
 def on_cpu(law, trials, first):
     out = np.zeros((trials, 5))
-    space = cpu.space(law.positive + law.patterns, law.dimension + law.bias, GO)
+    space = cpu.space(law.positive + law.patterns, law.dimension + law.bias, GO, draws_of(law))
     cpu.kernels().verdicts(law, solvers.AUTO, KEY, first, out, space)
     return out
 
@@ -35,7 +52,7 @@ def on_cpu(law, trials, first):
 def drawn(law, trial):
     """Patterns times labels, constraints first, each of length 1."""
     x, y = np.zeros((law.patterns, law.dimension)), np.zeros(law.patterns)
-    cpu.kernels().raw(law, trial, KEY, x, y, patterns.draws(law.dimension))
+    cpu.kernels().raw(law, trial, KEY, x, y, draws_of(law))
     z = y[:, None] * np.column_stack([x, np.ones((law.patterns, int(law.bias)))])
     length = np.linalg.norm(z, axis=1, keepdims=True)
     return np.vstack([np.eye(law.positive, z.shape[1]), z / np.where(length > 0.0, length, 1.0)])
@@ -44,7 +61,7 @@ def drawn(law, trial):
 @pytest.mark.parametrize("name", LAWS)
 def test_verdicts_and_counts_are_those_of_the_cpu_and_are_proved(name):
     law, trials = LAWS[name]
-    found = cuda.verdicts(law, KEY, 2, trials, grid=(4, 2), certificates=True)
+    found = cuda.verdicts(law, KEY, 2, trials, draws_of(law), grid=(4, 2), certificates=True)
     wanted = on_cpu(law, trials, 2)
     assert len(found.left) == 0
     np.testing.assert_array_equal(found.values[:, [0, 2, 3, 4]], wanted[:, [0, 2, 3, 4]])
@@ -59,19 +76,32 @@ def test_verdicts_and_counts_are_those_of_the_cpu_and_are_proved(name):
             assert np.linalg.norm(multiplier @ z) <= 1e-6 * multiplier.sum()
 
 
+@pytest.mark.parametrize("name", ["rectified, some silent", "winners"])
+def test_patterns_are_counted_without_a_verdict(name):
+    law, trials = LAWS[name]
+    found = cuda.verdicts(law, KEY, 2, trials, draws_of(law), solvers.NONE, grid=(3, 2))
+    assert len(found.left) == 0
+    np.testing.assert_array_equal(found.values[:, 2:], on_cpu(law, trials, 2)[:, 2:])
+
+
 def test_samples_hold_what_they_are_to_hold():
     # Verdicts of both kinds, and patterns that are silent, repeat others, or contradict them.
     values = {name: on_cpu(law, trials, 2) for name, (law, trials) in LAWS.items()}
     assert set(values["gaussian"][:, 0]) == set(values["with a threshold"][:, 0]) == {0.0, 1.0}
     assert np.all(values["signs, that repeat"][:, 3].sum() > values["signs, that repeat"][:, 4].sum() > 0.0)
     assert values["rectified, some silent"][:, 2].sum() > 0.0
+    assert values["winners"][:, 3].sum() > 0.0
+    assert sum(law.source != patterns.INDEPENDENT for law, _ in LAWS.values()) == 5
 
 
-def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut():
-    law = LAWS["gaussian"][0]
-    one = cuda.verdicts(law, KEY, 4, 3, grid=(1, 1), certificates=True)
-    many = cuda.verdicts(law, KEY, 4, 3, grid=(8, 3), certificates=True)
-    last = cuda.verdicts(law, KEY, 5, 2, grid=(5, 2), certificates=True)
+@pytest.mark.parametrize("name", ["gaussian", "winners of mixtures"])
+def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut(name):
+    law = LAWS[name][0]
+
+    def run(first, trials, grid):
+        return cuda.verdicts(law, KEY, first, trials, draws_of(law), grid=grid, certificates=True)
+
+    one, many, last = run(4, 3, (1, 1)), run(4, 3, (8, 3)), run(5, 2, (5, 2))
     for a, b, c in zip((one.values, one.proofs), (many.values, many.proofs), (last.values, last.proofs), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a[1:], c)
@@ -93,7 +123,7 @@ def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
 def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
     assert cuda.shape(4, 1000, 2) == (32, 2)
     assert cuda.shape(100, 10**6, 10**9) == (128, cuda.THREADS // 128)
-    monkeypatch.setattr(gpu, "free_memory", lambda: cuda.size_of(8, 4))
+    monkeypatch.setattr(gpu, "free_memory", lambda: cuda.Sizes(8, 4).bytes)
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
     assert list(cuda.verdicts(Law(8, 4), KEY, 0, 3).left) == [0, 1, 2]
     wanted = _verdicts(experiment, data, 3, KEY, 0, GO)
@@ -144,6 +174,7 @@ def test_linear_algebra_of_a_block(count, size):
         ({"dimension": 4, "load": 0.75, "constrained": 0.5}, 2),
         ({"dimension": 2, "load": 3.0, "ensemble": "rademacher"}, 2),
         ({"dimension": 3, "load": 0.67, "bias": True, "coding_level": 1.0}, 1),
+        ({"dimension": 4, "load": 1.0, "ensemble": "threshold", "activity": 0.4, "inputs": 5, "bias": True}, 2),
     ],
 )
 def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
@@ -155,6 +186,15 @@ def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
     np.testing.assert_array_equal(found[:, 1:], wanted[:, 1:])
 
 
+@pytest.mark.parametrize("margin", [0.3, 0.9])
+def test_verdicts_of_a_margin_are_those_of_the_cpu(margin, monkeypatch):
+    experiment = Experiment(dimension=4, load=1.0, ensemble="rademacher", margin=margin)
+    monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
+    found, wanted = (run(experiment, _Data(), 4, KEY, 0, GO) for run in (_verdicts_on_gpu, _verdicts))
+    np.testing.assert_array_equal(found, wanted)
+    assert 0.0 < wanted[:, 0].mean() < 1.0
+
+
 def test_bits_of_margins_do_not_depend_on_the_grid():
     one, many = (cuda.margins(Law(6, 4), KEY, 2, 2, grid=grid) for grid in ((1, 1), (7, 2)))
     np.testing.assert_array_equal(one, many)
@@ -162,7 +202,7 @@ def test_bits_of_margins_do_not_depend_on_the_grid():
 
 def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
     experiment = Experiment(dimension=4, load=1.0)
-    monkeypatch.setattr(gpu, "room", lambda _: 0)
+    monkeypatch.setattr(gpu, "room", lambda *_: 0)
     assert np.all(np.isnan(cuda.margins(Law(4, 4), KEY, 0, 2)))
     found, wanted = (run(experiment, _Data(), 2, KEY, 0, GO) for run in (_margins_on_gpu, _margins))
     np.testing.assert_array_equal(found, wanted)
