@@ -1,4 +1,10 @@
-"""Which tests come first."""
+"""Which tests come first, and interrupts."""
+
+import signal
+
+# A shell that starts tests in the background makes them ignore interrupts, and the programs that they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

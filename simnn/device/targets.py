@@ -1,4 +1,4 @@
-"""The targets that device functions are bound for; with `simnn.device.gpu` the only modules that know Numba.
+"""The targets that device functions are bound for; with `simnn.device.internal` and `.gpu` all that knows Numba.
 
 A *device function* is per-element mathematics in plain Python, defined inside a factory ``bind(target)`` that
 decorates it with ``target.device``. A *kernel* is a driver with loops and arrays, decorated with
@@ -31,6 +31,7 @@ from numba.core import config as _config
 from numba.core.caching import FunctionCache
 
 from simnn._sources import digest
+from simnn.device import internal
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -255,10 +256,8 @@ def _compiled(name: str, real: type[np.floating[Any]], fastmath: bool | set[str]
     # an atomic increment for each view of an array, and took 60 % of the time of a layer of 32 units.
     options: dict[str, Any] = {"error_model": "numpy", "fastmath": fastmath, "_nrt": False}
     # Without forced inlining no loop around a device function vectorises (10x slower).
-    # No C wrapper: nothing takes the address of a function, and it costs compilation. The Python wrapper stays.
-    internal = {"no_cfunc_wrapper": True}
-    device = njit(forceinline=True, **options, **internal)
-    routine = njit(**options, **internal)
+    device = internal.decorator(forceinline=True, **options)
+    routine = internal.decorator(**options)
     kernel = njit(nogil=True, **options)
     cached = functools.partial(_cached_kernel, kernel, name)
     casts, block = views(device, real), _alone(device)

@@ -624,15 +624,18 @@ def test_ctrl_c_stops_a_long_call_promptly(call):
         "propagation.simulate(width=10, depth=2, trials=2); print('ready', flush=True)\n"
         f"propagation.simulate({call})"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ, text=True
-    )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    start = time.perf_counter()
-    _, errors = process.communicate(timeout=20)
-    assert time.perf_counter() - start < 3.0
+    ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(1.0)
+            process.send_signal(signal.SIGINT)
+            start = time.perf_counter()
+            _, errors = process.communicate(timeout=20)
+            assert time.perf_counter() - start < 3.0
+        finally:
+            process.kill()
     assert "KeyboardInterrupt" in errors
     assert process.returncode != 0
 

@@ -14,7 +14,8 @@ def example(count, size):
     matrices = f((1, count, size)), f((1, size, count)), f((1, 2, size, size)), f((1, k, k))
     vectors = f((1, 4, size)), f((1, 7, count)), f((1, 3, k)), f((1, count), i), f((1, count), np.int8)
     behind = f((1, size, 3)), f((1, count, size)), f((1, count), i), f(size)
-    return Law(count, size), np.zeros(2, np.uint64), 0, cuda.Batch(*matrices, *vectors, *behind, f(count, i), f(4), f(1, i))
+    batch = cuda.Batch(*matrices, *vectors, *behind, f(count, i), f(4), f(1, i))
+    return Law(count, size), np.zeros(2, np.uint64), 0, batch
 
 
 @pytest.mark.parametrize(

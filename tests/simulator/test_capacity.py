@@ -24,7 +24,10 @@ LAWS = {
     "positive weights": (Law(5, 5, positive=3), 3),
     "signs that share a drive": (Law(6, 4, patterns.RADEMACHER, source=patterns.COMMON, correlation=0.5), 3),
     "mixtures of inputs": (Law(8, 4, positive=1, source=patterns.DENSE), 3),
-    "few of many inputs, and a threshold": (Law(7, 5, patterns.THRESHOLD, source=patterns.CLAWS, claws=2, level=0.4), 3),
+    "few of many inputs, a threshold": (
+        Law(7, 5, patterns.THRESHOLD, source=patterns.CLAWS, claws=2, level=0.4),
+        3,
+    ),
     "winners": (Law(7, 5, patterns.WINNERS, winners=2), 3),
     "winners of mixtures": (Law(6, 5, patterns.WINNERS, bias=True, source=patterns.DENSE, winners=1), 2),
     "a covariance": (Law(7, 4, patterns.THRESHOLD, source=patterns.MATRIX, level=-0.3), 3),
