@@ -189,9 +189,9 @@ def simulate(
     seed : int
         In [0, 2^64).
     backend : str
-        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU, which does not know balls and the
-        solver ``"nearest"``; ``"auto"`` takes a GPU if there is one and the work is large enough. Verdicts are certified
-        on both.
+        Where kernels run: ``"cpu"``; ``"cuda"``, or ``"cuda:1"`` for the second GPU, where balls and the solver
+        ``"nearest"`` are not known; ``"auto"`` takes a GPU if there is one and the work is large enough. Verdicts are
+        certified on both.
     keep_trials : bool
         Keep a ``trial`` dimension instead of mean and standard error.
     progress : bool, optional

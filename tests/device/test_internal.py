@@ -35,7 +35,12 @@ def test_kernels_link_them_and_nothing_else_is_assembled(functions):
 
     _, squares = functions
     values = np.array([2.0])
-    numba.njit(lambda x: squares(x))(values)
+
+    @numba.njit
+    def kernel(values):
+        squares(values)
+
+    kernel(values)
     assert values == [4.0]
     for function in functions:
         (result,) = function.overloads.values()
