@@ -189,16 +189,12 @@ def bind(target: Target, single: Target) -> Kernels:
         ``law`` has the largest number of patterns that are tried, ``centre`` counts constraints too.
         ``raw(law, trial, key, out, labels, draws)``: patterns of one trial as they are, and their labels.
     """
-    begin, components, draw_label, _, _, _, signed = patterns.bind(target, single)
-    draw_ball, cut, decide_balls = manifolds.bind(target, single)
-    dot, combine, *_ = dense.bind(target)
-    count_degenerate, largest_margin = degenerate.bind(target), hull.bind(target)
-    _, nearest, _, _, decide, rounding, _ = solvers.bind(target)
+    return Kernels(*_bind_given(target), *_bind_random(target, single))
 
-    @target.routine
-    def draw_row(law, trial, i, plain, key, draws, row):
-        components(law, trial, i, key, draws, row[: law.dimension])
-        return signed(law, trial, i, plain, key, row)
+
+@functools.cache
+def _bind_transpose(target: Target) -> Callable[..., Any]:
+    """Columns of some rows."""
 
     @target.routine
     def transpose(rows, columns, first, last):
@@ -209,21 +205,14 @@ def bind(target: Target, single: Target) -> Kernels:
                 for i in range(begin, end):
                     columns[k, i] = rows[i, k]
 
-    @target.routine
-    def draw(law, trial, first, last, plain, key, space):
-        """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
+    return transpose
 
-        Constraints ``w_k > 0`` come first: they are patterns, too. Silent patterns stay zero.
-        """
-        for i in range(first, last):
-            row = space.rows[i]
-            if i < law.positive:
-                for k in range(row.shape[0]):
-                    row[k] = 1.0 if k == i else 0.0
-                space.norm[i], space.label[i] = 1.0, 1.0
-            else:
-                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.draws, row)
-        transpose(space.rows, space.columns, first, last)
+
+def _bind_given(target: Target) -> tuple[Callable[..., Any], ...]:
+    """One problem as given: balanced, decided, and proved."""
+    dot, combine, *_ = dense.bind(target)
+    _, nearest, _, _, decide, rounding, _ = solvers.bind(target)
+    transpose = _bind_transpose(target)
 
     @target.routine
     def divide(x, divisor):
@@ -346,6 +335,38 @@ def bind(target: Target, single: Target) -> Kernels:
     def one_nearest(rows, columns, norm, share, pull, label, feasibility, free, work):
         return nearest(rows, columns, norm, share, pull, label, rows.shape[0], feasibility, free, work)
 
+    return balance, judge, one_nearest
+
+
+def _bind_random(target: Target, single: Target) -> tuple[Callable[..., Any], ...]:
+    """Random problems, drawn and decided."""
+    begin, components, draw_label, _, _, _, signed = patterns.bind(target, single)
+    draw_ball, cut, decide_balls = manifolds.bind(target, single)
+    count_degenerate, largest_margin = degenerate.bind(target), hull.bind(target)
+    *_, decide, rounding, _ = solvers.bind(target)
+    transpose = _bind_transpose(target)
+
+    @target.routine
+    def draw_row(law, trial, i, plain, key, draws, row):
+        components(law, trial, i, key, draws, row[: law.dimension])
+        return signed(law, trial, i, plain, key, row)
+
+    @target.routine
+    def draw(law, trial, first, last, plain, key, space):
+        """Patterns of a trial times their labels, of length 1: with the threshold, or (``plain``) without.
+
+        Constraints ``w_k > 0`` come first: they are patterns, too. Silent patterns stay zero.
+        """
+        for i in range(first, last):
+            row = space.rows[i]
+            if i < law.positive:
+                for k in range(row.shape[0]):
+                    row[k] = 1.0 if k == i else 0.0
+                space.norm[i], space.label[i] = 1.0, 1.0
+            else:
+                space.norm[i], space.label[i] = draw_row(law, trial, i - law.positive, plain, key, space.draws, row)
+        transpose(space.rows, space.columns, first, last)
+
     @target.routine
     def extend(law, trial, count, drawn, key, s):
         """Draw patterns, or balls, until there are so many; returns how many there are."""
@@ -440,4 +461,4 @@ def bind(target: Target, single: Target) -> Kernels:
             components(law, trial, i, key, draws, out[i])
             labels[i] = draw_label(trial, i, law.coding_level, key)
 
-    return Kernels(balance, judge, one_nearest, verdicts, margins, stopping_times, raw)
+    return verdicts, margins, stopping_times, raw

@@ -23,6 +23,7 @@ cycles for a set (an estimate: nothing was timed).
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -260,94 +261,12 @@ def bind(target: Target, single: Target) -> Kernels:
         ``margins(law, key, first, out, batch)``: as of `simnn.capacity.cpu`.
     """
     algebra = blocks.bind(target)
-    law_of, parts = patterns.bind(target, single), patterns.bind_parts(target)
+    draw = _bind_draw(target, single)
     newton, *_, silent = solvers.bind(target, algebra)
     count_degenerate, largest_margin = degenerate.bind(target, algebra), hull.bind(target, algebra)
     lane, lanes, sync = target.block
-    stream, wiring_stream = philox.PATTERNS * philox.COLUMNS, philox.WIRING * philox.COLUMNS
     separable, not_separable = solvers.SEPARABLE, solvers.NOT_SEPARABLE
     sums = 2 * blocks.CHAINS
-
-    @target.device
-    def place(z, at, first, count, size, rows):
-        """A normal of some rows, which are drawn one after the other."""
-        i, k = at // size, at % size
-        if i < count:
-            rows[first + i, k] = z
-
-    @target.routine
-    def draw_normals(trial, stream, key, first, count, size, rows):
-        """Draw so many rows, from the first on; threads share them."""
-        number = (count * size - 1) // (2 * HALF) + 1
-        for task in range(lane(), number * (HALF // 2), lanes()):
-            block, j = task // (HALF // 2), task % (HALF // 2)
-            a, b, c, d = law_of.quartet(trial, block, j, stream, key)
-            at = block * (2 * HALF) + j
-            place(a, at, first, count, size, rows)
-            place(b, at + HALF // 2, first, count, size, rows)
-            place(c, at + HALF, first, count, size, rows)
-            place(d, at + HALF + HALF // 2, first, count, size, rows)
-        sync()
-
-    @target.routine
-    def draw_sources(law, trial, key, matrix, inputs, rows):
-        """Draw independent drives, or what drives are made of."""
-        if law.source == patterns.INDEPENDENT:
-            draw_normals(trial, stream, key, law.positive, law.patterns, law.dimension, rows)
-            return
-        if law.source == patterns.DENSE:
-            draw_normals(trial, wiring_stream, key, 0, law.dimension, matrix.shape[1], matrix)
-        for i in range(lane(), law.dimension, lanes()):
-            if law.source == patterns.DENSE:
-                parts.normalise(matrix[i])
-            elif law.source == patterns.CLAWS:
-                parts.claws(trial, i, law.claws, key, matrix[i])
-        # Inputs are read once all threads are through with them, and with the matrix.
-        draw_normals(trial, stream, key, 0, law.patterns, parts.sources(law, matrix), inputs)
-
-    @target.routine
-    def draw_components(law, trial, key, b, batch):
-        """Draw the patterns of a trial; each is the work of one thread, but for its normals."""
-        rows, inputs = batch.rows[b], batch.inputs[b]
-        matrix = batch.matrix[min(b, batch.matrix.shape[0] - 1)]
-        given = law.ensemble == patterns.GIVEN
-        signs = law.ensemble == patterns.RADEMACHER and law.source == patterns.INDEPENDENT
-        if given:
-            if lane() == 0:
-                parts.shuffle(trial, key, batch.shuffled[b])
-            sync()
-        elif not signs:
-            draw_sources(law, trial, key, matrix, inputs, rows)
-        for i in range(lane(), law.patterns, lanes()):
-            pattern = rows[law.positive + i, : law.dimension]
-            if signs:
-                law_of.signs(trial, i, stream, key, pattern)
-            elif given:
-                source = matrix[batch.shuffled[b, i]]
-                for k in range(pattern.shape[0]):
-                    pattern[k] = source[k]
-            else:
-                if law.source != patterns.INDEPENDENT:
-                    parts.mix(law, matrix, inputs[i, : parts.sources(law, matrix)], pattern)
-                if law.ensemble != patterns.GAUSSIAN:
-                    parts.code(law, batch.deviation, inputs[i], pattern)
-
-    @target.routine
-    def draw(law, trial, plain, key, b, batch):
-        """Draw the patterns of a trial times their labels, of length 1; constraints come first."""
-        rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
-        for i in range(lane(), law.positive, lanes()):
-            for k in range(rows.shape[1]):
-                rows[i, k] = 1.0 if k == i else 0.0
-            norm[i], label[i] = 1.0, 1.0
-        draw_components(law, trial, key, b, batch)
-        sync()
-        for i in range(lane(), law.positive + law.patterns, lanes()):
-            if i >= law.positive:
-                norm[i], label[i] = law_of.signed(law, trial, i - law.positive, plain, key, rows[i])
-            for k in range(rows.shape[1]):
-                columns[k, i] = rows[i, k]
-        sync()
 
     @target.device
     def scratch_of(b, batch, part):
@@ -414,6 +333,95 @@ def bind(target: Target, single: Target) -> Kernels:
             sync()
 
     return Kernels(verdicts, margins)
+
+
+def _bind_draw(target: Target, single: Target) -> Callable[..., Any]:
+    """Patterns of one trial, of which each is the work of one thread, but for its normals."""
+    law_of, parts = patterns.bind(target, single), patterns.bind_parts(target)
+    lane, lanes, sync = target.block
+    stream, wiring_stream = philox.PATTERNS * philox.COLUMNS, philox.WIRING * philox.COLUMNS
+
+    @target.device
+    def place(z, at, first, count, size, rows):
+        """A normal of some rows, which are drawn one after the other."""
+        i, k = at // size, at % size
+        if i < count:
+            rows[first + i, k] = z
+
+    @target.routine
+    def draw_normals(trial, stream, key, first, count, size, rows):
+        """Draw so many rows, from the first on; threads share them."""
+        number = (count * size - 1) // (2 * HALF) + 1
+        for task in range(lane(), number * (HALF // 2), lanes()):
+            block, j = task // (HALF // 2), task % (HALF // 2)
+            a, b, c, d = law_of.quartet(trial, block, j, stream, key)
+            at = block * (2 * HALF) + j
+            place(a, at, first, count, size, rows)
+            place(b, at + HALF // 2, first, count, size, rows)
+            place(c, at + HALF, first, count, size, rows)
+            place(d, at + HALF + HALF // 2, first, count, size, rows)
+        sync()
+
+    @target.routine
+    def draw_sources(law, trial, key, matrix, inputs, rows):
+        """Draw independent drives, or what drives are made of."""
+        if law.source == patterns.INDEPENDENT:
+            draw_normals(trial, stream, key, law.positive, law.patterns, law.dimension, rows)
+            return
+        if law.source == patterns.DENSE:
+            draw_normals(trial, wiring_stream, key, 0, law.dimension, matrix.shape[1], matrix)
+        for i in range(lane(), law.dimension, lanes()):
+            if law.source == patterns.DENSE:
+                parts.normalise(matrix[i])
+            elif law.source == patterns.CLAWS:
+                parts.claws(trial, i, law.claws, key, matrix[i])
+        # Inputs are read once all threads are through with them, and with the matrix.
+        draw_normals(trial, stream, key, 0, law.patterns, parts.sources(law, matrix), inputs)
+
+    @target.routine
+    def draw_components(law, trial, key, b, batch):
+        rows, inputs = batch.rows[b], batch.inputs[b]
+        matrix = batch.matrix[min(b, batch.matrix.shape[0] - 1)]
+        given = law.ensemble == patterns.GIVEN
+        signs = law.ensemble == patterns.RADEMACHER and law.source == patterns.INDEPENDENT
+        if given:
+            if lane() == 0:
+                parts.shuffle(trial, key, batch.shuffled[b])
+            sync()
+        elif not signs:
+            draw_sources(law, trial, key, matrix, inputs, rows)
+        for i in range(lane(), law.patterns, lanes()):
+            pattern = rows[law.positive + i, : law.dimension]
+            if signs:
+                law_of.signs(trial, i, stream, key, pattern)
+            elif given:
+                source = matrix[batch.shuffled[b, i]]
+                for k in range(pattern.shape[0]):
+                    pattern[k] = source[k]
+            else:
+                if law.source != patterns.INDEPENDENT:
+                    parts.mix(law, matrix, inputs[i, : parts.sources(law, matrix)], pattern)
+                if law.ensemble != patterns.GAUSSIAN:
+                    parts.code(law, batch.deviation, inputs[i], pattern)
+
+    @target.routine
+    def draw(law, trial, plain, key, b, batch):
+        """Draw the patterns of a trial times their labels, of length 1; constraints come first."""
+        rows, columns, norm, label = batch.rows[b], batch.columns[b], batch.long[b, 0], batch.long[b, 1]
+        for i in range(lane(), law.positive, lanes()):
+            for k in range(rows.shape[1]):
+                rows[i, k] = 1.0 if k == i else 0.0
+            norm[i], label[i] = 1.0, 1.0
+        draw_components(law, trial, key, b, batch)
+        sync()
+        for i in range(lane(), law.positive + law.patterns, lanes()):
+            if i >= law.positive:
+                norm[i], label[i] = law_of.signed(law, trial, i - law.positive, plain, key, rows[i])
+            for k in range(rows.shape[1]):
+                columns[k, i] = rows[i, k]
+        sync()
+
+    return draw
 
 
 def shape(dimension: int, trials: int, room: int) -> tuple[int, int]:

@@ -231,22 +231,26 @@ def bind(target: Target) -> Kernels:
         ``overlap_sums(codes, own, total)``: overlaps with itself and with all odors, for each odor; returns the sum of
         squares over all pairs.
     """
-    routines = kernels.bind(target)
-    encode_tile, tile_drives, common_drive, popcount = routines
-    pairs = normals.bind(target).pairs
-    suppression, response = projection.bind(target)
-    random = philox.bind(target)
-    philox4x32, uniform = random.philox4x32, random.uniform
-    word, to_bits = target.word, target.to_bits
-    odors_stream = philox.ODORS * philox.COLUMNS
-    zero, one = np.float32(0.0), np.float32(1.0)
-    bit = np.uint64(1)
+    return Kernels(*_bind_numbers(target), *_bind_codes(target), *_bind_sums(target))
+
+
+@functools.cache
+def _bind_word(target: Target) -> Callable[..., Any]:
+    """One of the random words of a row of a stream."""
+    philox4x32, word = philox.bind(target).philox4x32, target.word
 
     @target.device
     def word_of(number, trial, row, stream, key):
         a, b, c, d = philox4x32(word(number // 4), word(trial), word(row), word(stream), word(key[0]), word(key[1]))
         place = number % 4
         return a if place == 0 else (b if place == 1 else (c if place == 2 else d))
+
+    return word_of
+
+
+def _bind_numbers(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Random integers and uniform numbers."""
+    word_of, uniform, word = _bind_word(target), philox.bind(target).uniform, target.word
 
     @target.kernel
     def choose(trial, limit, replacement, stream, key, order, place, index):
@@ -272,24 +276,21 @@ def bind(target: Target) -> Kernels:
             # Counters have 32 bits; a row of them is as long as a matrix is likely to be large.
             out[k] = uniform(word_of(k % (1 << 32), trial, k >> 32, stream, key), word(0))
 
-    # --- odors ------------------------------------------------------------------------------------------------------
+    return choose, uniforms
+
+
+def _bind_tile(target: Target) -> Callable[..., Any]:
+    """A tile of odors as they reach the Kenyon cells: chosen or drawn, copied with noise, and normalised."""
+    pairs, (suppression, response) = normals.bind(target).pairs, projection.bind(target)
+    odors_stream = philox.ODORS * philox.COLUMNS
+    zero, one = np.float32(0.0), np.float32(1.0)
 
     @target.routine
     def draw_normals(glomeruli, own, common, group, trial, stream, key, words, x):
         flat = x.reshape(x.shape[0] * LANES)
         for k in range(flat.shape[0] // 1024):
-            begin = 1024 * k
-            pairs(
-                512 * k,
-                512,
-                trial,
-                group,
-                stream,
-                key,
-                words,
-                flat[begin : begin + 512],
-                flat[begin + 512 : begin + 1024],
-            )
+            x_part, y_part = flat[1024 * k : 1024 * k + 512], flat[1024 * k + 512 : 1024 * k + 1024]
+            pairs(512 * k, 512, trial, group, stream, key, words, x_part, y_part)
         if common != zero:
             shared = x[glomeruli]
             for n in range(glomeruli):
@@ -340,6 +341,28 @@ def bind(target: Target) -> Kernels:
         if source.ceiling != zero:
             normalise(source, x, space.lane[0])
 
+    return draw_tile
+
+
+def _bind_codes(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Tile by tile: codes of odors, given or drawn, odors themselves, and what is to be known of drives."""
+    encode_tile, tile_drives, common_drive, _ = kernels.bind(target)
+    draw_tile, to_bits, zero = _bind_tile(target), target.to_bits, np.float32(0.0)
+
+    @target.routine
+    def load(odors, begin, lanes, x):
+        for t in range(lanes):
+            odor = odors[begin + t]
+            for n in range(odor.shape[0]):
+                x[n, t] = np.float32(odor[n])
+
+    @target.kernel
+    def encode(odors, wires, rule, first, last, space, codes):
+        for begin in range(first, last, LANES):
+            lanes = min(LANES, last - begin)
+            load(odors, begin, lanes, space.tile)
+            encode_tile(wires, rule, lanes, begin, space, codes)
+
     @target.kernel
     def encode_drawn(source, trial, key, wires, rule, first, last, space, codes):
         for begin in range(first, last, LANES):
@@ -387,22 +410,6 @@ def bind(target: Target) -> Kernels:
                         own[t] += a * a
                         others[t] += b * b
 
-    @target.routine
-    def load(odors, begin, lanes, x):
-        for t in range(lanes):
-            odor = odors[begin + t]
-            for n in range(odor.shape[0]):
-                x[n, t] = np.float32(odor[n])
-
-    @target.kernel
-    def encode(odors, wires, rule, first, last, space, codes):
-        for begin in range(first, last, LANES):
-            lanes = min(LANES, last - begin)
-            load(odors, begin, lanes, space.tile)
-            encode_tile(wires, rule, lanes, begin, space, codes)
-
-    # --- thresholds -------------------------------------------------------------------------------------------------
-
     @target.kernel
     def histogram(odors, wires, mean, prefix, first, last, space, counts):
         shift, cells = space.lane[0], wires.count.shape[0]
@@ -423,12 +430,18 @@ def bind(target: Target) -> Kernels:
                         elif ordered >> 16 == prefix:
                             counts[ordered & 0xFFFF] += 1
 
-    # --- packed codes -----------------------------------------------------------------------------------------------
+    return encode, encode_drawn, draw, drive_products, histogram
+
+
+def _bind_sums(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Packed codes: what a readout learns and gets wrong, active cells, and overlaps."""
+    word_of, popcount = _bind_word(target), kernels.bind(target).popcount
+    word, stream, bit = target.word, philox.ODORS * philox.COLUMNS + 3, np.uint64(1)
 
     @target.kernel
     def learn(codes, first, trial, key, label, weight, total):
         for p in range(codes.shape[0]):
-            label[p] = 1 if word_of(first + p, trial, 0, odors_stream + 3, key) >= word(0x80000000) else -1
+            label[p] = 1 if word_of(first + p, trial, 0, stream, key) >= word(0x80000000) else -1
             sign = np.int64(label[p])
             for w in range(codes.shape[1]):
                 packed, sums, active = codes[p, w], weight[64 * w : 64 * w + 64], total[64 * w : 64 * w + 64]
@@ -511,19 +524,4 @@ def bind(target: Target) -> Kernels:
             square += own[u] * own[u]
         return square
 
-    return Kernels(
-        choose,
-        uniforms,
-        encode,
-        encode_drawn,
-        draw,
-        drive_products,
-        histogram,
-        learn,
-        wrong,
-        misread,
-        count,
-        shared,
-        overlaps,
-        overlap_sums,
-    )
+    return learn, wrong, misread, count, shared, overlaps, overlap_sums
