@@ -196,10 +196,32 @@ def bind(target: Target) -> Kernels:
         ``common(mean, x, shift)``: what inhibition subtracts from them.
         ``popcount(word)``: number of its bits that are set; plain Python warns of a product that wraps around.
     """
-    kth_largest = selection.bind(target).kth_largest
-    zero, one, infinity = np.float32(0.0), np.float32(1.0), np.float32(np.inf)
-    half, four = np.float32(0.5), np.float32(4.0)
-    none, half_word = np.uint32(0), np.uint64(32)
+    popcount = _bind_popcount(target)
+    drives, common = _bind_drives(target)
+    above_thresholds = _bind_thresholds(target, drives, common)
+    bracket, pack, strongest = _bind_winners(target, popcount)
+    infinity = np.float32(np.inf)
+
+    @target.routine
+    def encode(wires, rule, lanes, first, space, codes):
+        if rule.winners == 0:
+            above_thresholds(wires, rule, lanes, first, space, codes)
+            return
+        cells, h = wires.count.shape[0], space.drive
+        drives(wires, 0, cells, space.tile, h)
+        for i in range(cells, h.shape[0]):
+            row = h[i]
+            for t in range(LANES):
+                row[t] = -infinity
+        bracket(rule, cells, h, space.lane)
+        pack(h, space.lane[1], space.lane[2], space.sure, space.maybe)
+        strongest(rule, lanes, first, space, codes)
+
+    return Kernels(encode, drives, common, popcount)
+
+
+def _bind_popcount(target: Target) -> Callable[..., Any]:
+    """Set bits of a word."""
     m1, m2, m4 = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
     h01, one_bit, two_bits = np.uint64(0x0101010101010101), np.uint64(1), np.uint64(2)
     four_bits, high_byte = np.uint64(4), np.uint64(56)
@@ -210,6 +232,13 @@ def bind(target: Target) -> Kernels:
         word = (word & m2) + ((word >> two_bits) & m2)
         word = (word + (word >> four_bits)) & m4
         return np.int64((word * h01) >> high_byte)
+
+    return popcount
+
+
+def _bind_drives(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Drives of some cells to the odors of a tile, and what inhibition subtracts from them."""
+    zero = np.float32(0.0)
 
     @target.device
     def add_four(x, index, weight, k, fresh, row):
@@ -242,7 +271,7 @@ def bind(target: Target) -> Kernels:
 
     @target.routine
     def drives(wires, first, last, x, h):
-        """Drives of cells first, ..., last - 1, from row 0 of h on."""
+        """From row 0 of h on."""
         for i in range(first, last):
             index, weight, row, count = wires.index[i], wires.weight[i], h[i - first], wires.count[i]
             whole = count // CHUNK * CHUNK
@@ -256,7 +285,7 @@ def bind(target: Target) -> Kernels:
 
     @target.routine
     def common(mean, x, shift):
-        """What inhibition subtracts from all drives to an odor: rows after the last glomerulus are zero."""
+        """Rows after the last glomerulus are zero."""
         for t in range(LANES):
             shift[t] = zero
         if mean != zero:
@@ -266,6 +295,13 @@ def bind(target: Target) -> Kernels:
                     shift[t] += row[t]
             for t in range(LANES):
                 shift[t] *= mean
+
+    return drives, common
+
+
+def _bind_thresholds(target: Target, drives: Any, common: Any) -> Callable[..., Any]:
+    """Codes of cells that compare their drive with a threshold."""
+    none, half_word = np.uint32(0), np.uint64(32)
 
     @target.routine
     def above_thresholds(wires, rule, lanes, first, space, codes):
@@ -286,6 +322,16 @@ def bind(target: Target) -> Kernels:
             low, high = space.sure[0], space.sure[1]
             for t in range(lanes):
                 codes[first + t, word] = np.uint64(low[t]) | (np.uint64(high[t]) << half_word)
+
+    return above_thresholds
+
+
+def _bind_winners(target: Target, popcount: Any) -> tuple[Callable[..., Any], ...]:
+    """Codes of cells that compete: two levels with few cells in between, and the strongest of these."""
+    kth_largest = selection.bind(target).kth_largest
+    zero, one, infinity = np.float32(0.0), np.float32(1.0), np.float32(np.inf)
+    half, four = np.float32(0.5), np.float32(4.0)
+    none, half_word, one_bit = np.uint32(0), np.uint64(32), np.uint64(1)
 
     @target.routine
     def count_above(h, a, b, above_a, above_b):
@@ -410,22 +456,7 @@ def bind(target: Target) -> Kernels:
                     i = np.int64(place[j])
                     codes[first + t, i // 64] |= one_bit << np.uint64(i % 64)
 
-    @target.routine
-    def encode(wires, rule, lanes, first, space, codes):
-        if rule.winners == 0:
-            above_thresholds(wires, rule, lanes, first, space, codes)
-            return
-        cells, h = wires.count.shape[0], space.drive
-        drives(wires, 0, cells, space.tile, h)
-        for i in range(cells, h.shape[0]):
-            row = h[i]
-            for t in range(LANES):
-                row[t] = -infinity
-        bracket(rule, cells, h, space.lane)
-        pack(h, space.lane[1], space.lane[2], space.sure, space.maybe)
-        strongest(rule, lanes, first, space, codes)
-
-    return Kernels(encode, drives, common, popcount)
+    return bracket, pack, strongest
 
 
 def padded(count: NDArray[np.int64]) -> NDArray[np.int32]:
