@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simnn.capacity import degenerate, dense, hull, manifolds, patterns, solvers
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, TOLERANCE, UNDECIDED
 from simnn.capacity.manifolds import Balls
 from simnn.capacity.patterns import Draws
 from simnn.device.targets import Target, cpu
@@ -292,14 +293,14 @@ def _bind_given(target: Target) -> tuple[Callable[..., Any], ...]:
         rows, lengths, sums = data.rows, data.lengths, data.scratch[0]
         largest, error = max_of(multipliers), 0.5 * rounding(rows.shape[0] + 6)
         # Without what is rounding itself, if it does without.
-        for least in (solvers.TOLERANCE * largest, 0.0):
+        for least in (TOLERANCE * largest, 0.0):
             total = 0.0
             for i in range(rows.shape[0]):
                 work.sign[i] = multipliers[i] if multipliers[i] > least else 0.0
                 total += work.sign[i] * lengths[i]
             combine(work.sign, work.order, rows.shape[0], rows, sums)
             residual = np.sqrt(dot(sums, sums)) / total
-            if residual <= 2.0 * solvers.TOLERANCE + error:
+            if residual <= 2.0 * TOLERANCE + error:
                 for i in range(rows.shape[0]):
                     multipliers[i] = work.sign[i]
                 return residual + error
@@ -317,19 +318,19 @@ def _bind_given(target: Target) -> tuple[Callable[..., Any], ...]:
         transpose(s.rows, s.columns, 0, count)
         verdict, _ = decide(s.rows, s.columns, s.norm, count, solvers.AUTO, s.work)
         bound = -1.0
-        if verdict == solvers.SEPARABLE:
+        if verdict == SEPARABLE:
             for k in range(weights.shape[0]):
                 weights[k] = s.work.w[k] if plain else dot(back[k], s.work.w)
             bound = proved_weights(d.rows, d.lengths, weights)
             as_given(weights, d.column)
             divide(weights, np.sqrt(dot(weights, weights)))
-        elif verdict == solvers.NOT_SEPARABLE:
+        elif verdict == NOT_SEPARABLE:
             for i in range(count):
                 multipliers[i] = s.work.multiplier[i] * shrink[i]
             bound = proved_multipliers(d, multipliers, s.work)
             as_given(multipliers, d.row)
             divide(multipliers, max_of(multipliers))
-        return (verdict, bound) if bound >= 0.0 else (solvers.UNDECIDED, np.nan)
+        return (verdict, bound) if bound >= 0.0 else (UNDECIDED, np.nan)
 
     @target.kernel
     def one_nearest(rows, columns, norm, share, pull, label, feasibility, free, work):
@@ -427,9 +428,9 @@ def _bind_random(target: Target, single: Target) -> tuple[Callable[..., Any], ..
         while high > low + 1:
             drawn = extend(law, trial, probe, drawn, key, s)
             verdict, _ = decide_prefix(law, probe, solvers.AUTO, s)
-            if verdict == solvers.UNDECIDED:
+            if verdict == UNDECIDED:
                 return np.nan
-            if verdict == solvers.SEPARABLE:
+            if verdict == SEPARABLE:
                 low = probe
                 while low < most:
                     drawn = extend(law, trial, low + 1, drawn, key, s)

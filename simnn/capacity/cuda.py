@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from simnn.capacity import blocks, degenerate, hull, patterns, solvers
 from simnn.capacity.blocks import Panels, Scratch
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, UNDECIDED
 from simnn.capacity.patterns import HALF, Draws, Law
 from simnn.device import gpu, philox
 from simnn.device.gpu import cuda
@@ -265,7 +266,6 @@ def bind(target: Target, single: Target) -> Kernels:
     newton, *_, silent = solvers.bind(target, algebra)
     count_degenerate, largest_margin = degenerate.bind(target, algebra), hull.bind(target, algebra)
     lane, lanes, sync = target.block
-    separable, not_separable = solvers.SEPARABLE, solvers.NOT_SEPARABLE
     sums = 2 * blocks.CHAINS
 
     @target.device
@@ -303,12 +303,12 @@ def bind(target: Target, single: Target) -> Kernels:
         work = scratch_of(b, batch, part)
         for row in range(b, out.shape[0], cuda.gridDim.x):
             draw(law, first + row, False, key, b, batch)
-            verdict, steps = not_separable, 0.0
+            verdict, steps = NOT_SEPARABLE, 0.0
             if solver == solvers.NONE:
-                verdict, steps = solvers.UNDECIDED, np.nan
+                verdict, steps = UNDECIDED, np.nan
             elif not silent(norm, rows.shape[0], work):
                 verdict, steps = newton(rows, columns, norm, rows.shape[0], work)
-            certificate = work.w if verdict == separable else work.multiplier
+            certificate = work.w if verdict == SEPARABLE else work.multiplier
             if row < proofs.shape[0]:
                 for k in range(lane(), min(certificate.shape[0], proofs.shape[1]), lanes()):
                     proofs[row, k] = certificate[k]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simnn.capacity import dense, patterns, solvers
+from simnn.capacity import active_sets, certificates, dense, patterns, solvers
 from simnn.device import philox
 from simnn.device.targets import Target, cpu
 
@@ -129,7 +129,7 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
         the face and ``touching``, added to it separates all.
         """
         if touching == 0 or lifted(cloud, members, listed[members : members + touching], space):
-            return solvers.SEPARABLE
+            return certificates.SEPARABLE
         for a in range(members):
             listed[a] = space.work.chosen[a]
         return certified(cloud, listed[: members + touching], space)
@@ -155,7 +155,7 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
         members = 0
         for i in range(count):
             members += work.active[i]
-        touching, optimal = 0, verdict == solvers.OPTIMAL
+        touching, optimal = 0, verdict == active_sets.OPTIMAL
         for i in range(count):
             excess = work.mu[i] + threshold * label[i] - pull[i]
             optimal = optimal and excess >= -CLOSE
@@ -171,9 +171,9 @@ def bind(target: Target, single: Target) -> Callable[..., Any]:
             verdict = certified(cloud, listed, space)
         elif not fixed:
             verdict = separable(cloud, members, touching, listed, space)
-        if verdict == solvers.NOT_SEPARABLE:
+        if verdict == certificates.NOT_SEPARABLE:
             return NOT_SEPARABLE
-        if verdict == solvers.UNDECIDED or not optimal:
+        if verdict == certificates.UNDECIDED or not optimal:
             return UNDECIDED
         return members - 1 if cloud.bias and members > 0 else members
 

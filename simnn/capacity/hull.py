@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simnn.capacity import dense, solvers
+from simnn.capacity import active_sets, dense, solvers
 from simnn.device.targets import Target
 
 
@@ -82,9 +82,9 @@ def bind(target: Target, algebra: dense.Dense | None = None) -> Callable[..., An
             square += w[k] * w[k]
         length, unit = sqrt(square), sqrt(np.float64(law.dimension))
         # With a threshold rows are longer than 1, by a component that stays out of the margin.
-        separable = verdict == solvers.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
+        separable = verdict == active_sets.OPTIMAL and smallest > 2.0 * rounding(w.shape[0]) * length
         lower = unit * smallest / length if separable else 0.0
-        upper = unit * length / total if verdict == solvers.OPTIMAL else np.inf
+        upper = unit * length / total if verdict == active_sets.OPTIMAL else np.inf
         if separable:
             return lower, upper, np.float64(support), np.float64(zero)
         return lower, upper, np.nan, np.nan

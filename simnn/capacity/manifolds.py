@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simnn.capacity import dense, patterns, solvers
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, UNDECIDED
 from simnn.device.targets import Target
 
 ROUNDS, _UNDECIDED = 200, 5
@@ -186,20 +187,20 @@ def bind(target: Target, single: Target) -> Manifolds:
         for rounds in range(1, ROUNDS + 1):
             count = gather(p, rows, columns, norm, balls)
             verdict, _ = decide_points(rows, columns, norm, count, solver, work)
-            if verdict == solvers.NOT_SEPARABLE:
+            if verdict == NOT_SEPARABLE:
                 return verdict, rounds
-            left -= 1 if verdict == solvers.UNDECIDED else 0
+            left -= 1 if verdict == UNDECIDED else 0
             if left == 0 or work.stop[0] != 0:
-                return solvers.UNDECIDED, rounds
+                return UNDECIDED, rounds
             # Of an undecided problem, too, the last hyperplane says where to cut.
             before = balls.count[0]
             for i in range(p):
                 if cut(i, work.w, balls):
                     if balls.count[0] == balls.owner.shape[0]:
-                        return solvers.UNDECIDED, rounds
+                        return UNDECIDED, rounds
                     join_farthest(i, balls)
             if balls.count[0] == before:
-                return solvers.SEPARABLE, rounds
-        return solvers.UNDECIDED, ROUNDS
+                return SEPARABLE, rounds
+        return UNDECIDED, ROUNDS
 
     return Manifolds(draw, cut, decide)

@@ -275,14 +275,15 @@ def _verdict(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> Verdict
 
 def _decide(data: "Data", coordinates: Array, back: Array, stop: NDArray[np.int64]) -> Verdict:
     """Solve in these coordinates; accept only what stands the test on the data."""
-    from simnn.capacity import cpu, solvers
+    from simnn.capacity import cpu
+    from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE
 
     weights, multipliers = np.empty(data.rows.shape[1]), np.empty(len(data.rows))
     problem = _problem(len(coordinates), coordinates.shape[1], stop)
     answer, bound = cpu.kernels().judge(data, coordinates, back, problem, weights, multipliers)
-    if answer == solvers.SEPARABLE:
+    if answer == SEPARABLE:
         return Verdict("separable", weights, bound)
-    if answer == solvers.NOT_SEPARABLE:
+    if answer == NOT_SEPARABLE:
         return Verdict("not separable", multipliers, bound)
     return Verdict("undecided", None, bound)
 
@@ -306,7 +307,7 @@ def _rounding(terms: int) -> float:
 
 def _nearest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> tuple[Array | None, Array]:
     """Multipliers and weights of the nearest point of the hull; no multipliers if the solver gave up."""
-    from simnn.capacity import cpu, solvers
+    from simnn.capacity import active_sets, cpu, solvers
 
     # A free threshold makes the origin arbitrary.
     rows = y[:, None] * (x - x.mean(axis=0) if bias else x)
@@ -327,7 +328,7 @@ def _nearest(x: Array, y: Array, bias: bool, stop: NDArray[np.int64]) -> tuple[A
     answer, _, _ = cpu.kernels().nearest(rows, columns, norm, work.unit, work.unit, y, False, bias, work)
     weights = work.w[:size] if directions is None else directions @ work.w[:size]
     length = np.sqrt(np.square(weights).sum())
-    return work.multiplier if answer == solvers.OPTIMAL else None, weights / max(length, 1e-300)
+    return work.multiplier if answer == active_sets.OPTIMAL else None, weights / max(length, 1e-300)
 
 
 def _hyperplane(x: Array, y: Array, bias: bool, weights: Array) -> tuple[float, float] | None:

@@ -529,9 +529,9 @@ def _solver(experiment: Experiment) -> int:
 
 def _fractions(experiment: Experiment, out: "Array", bounds: "Array | None") -> "Array":
     """Statistics of `simulate` from what the kernels write: verdicts and counts, and with a margin its bounds."""
-    from simnn.capacity import solvers
+    from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE
 
-    separable, not_separable = out[:, 0] == solvers.SEPARABLE, out[:, 0] == solvers.NOT_SEPARABLE
+    separable, not_separable = out[:, 0] == SEPARABLE, out[:, 0] == NOT_SEPARABLE
     if bounds is not None:
         separable, not_separable = _on_either_side(experiment, bounds)
     undecided = ~(separable | not_separable)

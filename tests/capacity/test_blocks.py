@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simnn.capacity import blocks, cpu, hull, patterns, solvers
+from simnn.capacity.certificates import SEPARABLE, TOLERANCE
 from simnn.capacity.patterns import Law
 from simnn.device import targets
 
@@ -52,11 +53,11 @@ def test_the_solver_of_a_block_decides_as_that_of_a_thread(law, trials):
         z = y[:, None] * np.column_stack([x, np.ones((law.patterns, int(law.bias)))])
         z /= np.linalg.norm(z, axis=1, keepdims=True)
         found[trial] = newton()(z, np.ascontiguousarray(z.T), norm, law.patterns, work)
-        if found[trial, 0] == solvers.SEPARABLE:
+        if found[trial, 0] == SEPARABLE:
             assert np.all(z @ work.w > 0.0)
         else:
             assert np.all(work.multiplier >= 0.0)
-            assert np.linalg.norm(work.multiplier @ z) <= 1.001 * solvers.TOLERANCE * work.multiplier.sum()
+            assert np.linalg.norm(work.multiplier @ z) <= 1.001 * TOLERANCE * work.multiplier.sum()
     np.testing.assert_array_equal(found[:, 0], wanted[:, 0])
     assert abs(found[:, 1].mean() - wanted[:, 1].mean()) <= 0.01 * wanted[:, 1].mean()
 

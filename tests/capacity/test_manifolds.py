@@ -8,6 +8,7 @@ from scipy import stats
 
 from simnn import capacity
 from simnn.capacity import cpu, manifolds, patterns, solvers, theory
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, TOLERANCE
 from simnn.device import targets
 from tests.naive import separability as naive
 
@@ -61,15 +62,15 @@ def test_every_verdict_has_its_certificate(extent):
     for trial in range(20):
         verdict, space = judged(14, 12, extent, 0.4, trial)
         frame, work = space.balls.frame, space.work
-        if verdict == solvers.SEPARABLE:
+        if verdict == SEPARABLE:
             margins = frame[:, 0] @ work.w - np.linalg.norm(frame[:, 1:] @ work.w, axis=1)
             assert margins.min() > 0.0
         else:
-            assert verdict == solvers.NOT_SEPARABLE
+            assert verdict == NOT_SEPARABLE
             used = space.balls.count[0]
             multiplier, rows = work.multiplier[:used], space.rows[:used]
             assert multiplier.min() >= 0.0
-            assert np.linalg.norm(multiplier @ rows) <= solvers.TOLERANCE * multiplier.sum()
+            assert np.linalg.norm(multiplier @ rows) <= TOLERANCE * multiplier.sum()
             # Each of these points, up to its length, is one of its ball.
             for row, owner in zip(rows, space.balls.owner[:used], strict=True):
                 scale = 1.0 / (row @ frame[owner, 0] / (frame[owner, 0] @ frame[owner, 0]))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from simnn import capacity
-from simnn.capacity import cpu, given, separability, solvers, theory
+from simnn.capacity import cpu, given, separability, theory
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, TOLERANCE
 from tests.naive import separability as naive
 
 
@@ -66,16 +67,16 @@ def test_all_labelings_of_the_4_cube_are_certified(solver):
             columns = np.ascontiguousarray(rows.T)
             answers[k], _, _ = kernels.nearest(rows, columns, ones, ones, ones, ones, True, False, problem.work)
             weights[k], multipliers[k] = problem.work.w, problem.work.multiplier
-    assert np.count_nonzero(answers == solvers.SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
-    assert np.count_nonzero(answers == solvers.NOT_SEPARABLE) == 2**16 - 1882
-    separable = answers == solvers.SEPARABLE
+    assert np.count_nonzero(answers == SEPARABLE) == theory.THRESHOLD_FUNCTIONS[4] == 1882
+    assert np.count_nonzero(answers == NOT_SEPARABLE) == 2**16 - 1882
+    separable = answers == SEPARABLE
     # Fields are sums of five numbers +-w_k: rounding is far below 1e-13 of the length of w.
     fields = labels[separable] * (weights[separable] @ x.T)
     assert np.all(fields > 1e-13 * np.abs(weights[separable]).sum(axis=1, keepdims=True))
     rest = multipliers[~separable]
     assert np.all(rest >= 0.0)
     residual = np.linalg.norm((rest * labels[~separable]) @ x, axis=1)
-    assert np.all(residual <= 2.001 * solvers.TOLERANCE * rest.sum(axis=1))
+    assert np.all(residual <= 2.001 * TOLERANCE * rest.sum(axis=1))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

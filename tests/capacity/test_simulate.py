@@ -15,6 +15,7 @@ from scipy import stats
 
 from simnn import capacity, running
 from simnn.capacity import cpu, dense, model, patterns, separability, solvers, theory
+from simnn.capacity.certificates import NOT_SEPARABLE, SEPARABLE, UNDECIDED
 from simnn.device import targets
 from tests.naive import separability as naive
 
@@ -365,8 +366,8 @@ def test_given_data_are_judged_alike_in_plain_python():
         problem = cpu.problem(count, size, np.zeros(1, np.int64))
         answer, bound = plain.judge(data, data.rows, none, problem, weights, multipliers)
         verdict = capacity.separable(patterns, labels)
-        assert {solvers.SEPARABLE: "separable", solvers.NOT_SEPARABLE: "not separable"}[answer] == verdict.status
-        certificate = weights if answer == solvers.SEPARABLE else multipliers
+        assert {SEPARABLE: "separable", NOT_SEPARABLE: "not separable"}[answer] == verdict.status
+        certificate = weights if answer == SEPARABLE else multipliers
         np.testing.assert_allclose(certificate, verdict.certificate, atol=1e-9)
         assert bound == pytest.approx(verdict.bound, abs=1e-11)
 
@@ -417,10 +418,10 @@ def test_work_that_is_not_wanted_stays_undecided():
     space = cpu.space(60, 30, np.ones(1, np.int64))
     columns, norm = np.ascontiguousarray(rows.T), np.linalg.norm(rows, axis=1)
     verdict, *_ = cpu.kernels().nearest(rows, columns, norm, norm, norm, norm, False, False, space.work)
-    assert verdict == solvers.UNDECIDED
+    assert verdict == UNDECIDED
     out = np.empty((2, 5))
     cpu.kernels().verdicts(patterns.Law(60, 30), solvers.AUTO, np.array([1, 0], np.uint64), 0, out, space)
-    assert np.all(out[:, 0] == solvers.UNDECIDED)
+    assert np.all(out[:, 0] == UNDECIDED)
 
 
 # --- datasets and what is refused ---------------------------------------------------------------------------------

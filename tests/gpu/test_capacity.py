@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simnn import capacity
-from simnn.capacity import cpu, cuda, patterns, solvers
+from simnn.capacity import cpu, cuda, patterns
+from simnn.capacity.certificates import SEPARABLE
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
 from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
@@ -50,7 +51,7 @@ def test_certificates_hold_for_the_patterns_of_the_cpu():
     for trial, (verdict, proof) in enumerate(zip(found.values[:, 0], found.proofs, strict=True)):
         cpu.kernels().raw(law, trial, KEY, x, y, patterns.draws(100))
         z = y[:, None] * x / np.linalg.norm(x, axis=1, keepdims=True)
-        if verdict == solvers.SEPARABLE:
+        if verdict == SEPARABLE:
             assert np.all(z @ proof[:100] > 0.0)
             assert capacity.separable(x, y).status == "separable"
         else:

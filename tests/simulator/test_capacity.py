@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simnn import capacity
-from simnn.capacity import blocks, cpu, cuda, patterns, solvers
+from simnn.capacity import blocks, cpu, cuda, newton, patterns, solvers
+from simnn.capacity.certificates import SEPARABLE
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
 from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
@@ -16,6 +17,7 @@ GO = np.zeros(1, np.int64)
 
 LAWS = {
     "gaussian": (Law(10, 5), 6),
+    "more normals than a block": (Law(30, 9), 2),
     "with a threshold": (Law(9, 4, bias=True, coding_level=0.7), 4),
     "signs, that repeat": (Law(8, 3, patterns.RADEMACHER), 6),
     "rectified, some silent": (Law(6, 2, patterns.RELU), 4),
@@ -70,7 +72,7 @@ def test_verdicts_and_counts_are_those_of_the_cpu_and_are_proved(name):
     np.testing.assert_array_equal(found.values[:, [0, 2, 3, 4]], wanted[:, [0, 2, 3, 4]])
     for row, (verdict, proof) in enumerate(zip(found.values[:, 0], found.proofs, strict=True)):
         z = drawn(law, 2 + row)
-        if verdict == solvers.SEPARABLE:
+        if verdict == SEPARABLE:
             assert np.all(z @ proof[: z.shape[1]] > 0.0)
         else:
             # The simulator draws the normals of strict arithmetic: they may differ from these by 3e-7.
@@ -115,7 +117,7 @@ def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
     wanted = _verdicts(experiment, data, 4, KEY, 0, GO)
     monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
     # The simulator runs Python, which sees this; the CPU's kernels are compiled.
-    monkeypatch.setattr(solvers, "_NEWTON_STEPS", 1)
+    monkeypatch.setattr(newton, "_STEPS", 1)
     left = cuda.verdicts(Law(8, 4), KEY, 0, 4).left
     assert 0 < len(left) < 4
     found = _verdicts_on_gpu(experiment, data, 4, KEY, 0, GO)
