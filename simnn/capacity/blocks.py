@@ -12,6 +12,7 @@ A routine begins after a barrier on all that it reads, and ends with one on all 
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from simnn.capacity import dense
@@ -85,8 +86,32 @@ def bind(target: Target) -> Dense:
     Dense
         As `simnn.capacity.dense.bind`, but matrices are (N, N) arrays. A single thread may call ``dot``.
     """
+    totals, product, smallest, combine = _bind_sums(target)
+    clear, add_products, add_gram, trace = _bind_gram(target)
+    factorise, solve = _bind_factor(target, add_products)
+    dot = dense.bind(target).dot
     lane, lanes, sync = target.block
-    sqrt, dot = target.operations.sqrt, dense.bind(target).dot
+
+    @target.routine
+    def substitute(triangle, first, size, x):
+        for a in range(first + lane(), size, lanes()):
+            x[a] -= dot(x[:first], triangle[a, :first])
+        sync()
+        for a in range(first, size):
+            found = x[a] / triangle[a, a]
+            for b in range(a + 1 + lane(), size, lanes()):
+                x[b] -= triangle[b, a] * found
+            sync()
+            if lane() == 0:
+                x[a] = found
+        sync()
+
+    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, substitute, CHAINS)
+
+
+def _bind_sums(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Sums and minima that threads share: chains that do not depend on how many threads there are."""
+    lane, lanes, sync = target.block
 
     @target.routine
     def totals(part):
@@ -137,6 +162,13 @@ def bind(target: Target) -> Dense:
                 total += coefficients[i] * rows[index[i], k]
             out[k] = total
         sync()
+
+    return totals, product, smallest, combine
+
+
+def _bind_gram(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Sums of products of rows with themselves, four by four entries to a thread."""
+    lane, lanes, sync = target.block
 
     @target.routine
     def clear(matrix):
@@ -207,6 +239,14 @@ def bind(target: Target) -> Dense:
         for j in range(size):
             total += matrix[j, j]
         return total
+
+    return clear, add_products, add_gram, trace
+
+
+def _bind_factor(target: Target, add_products: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Factor of a positive definite matrix, panel by panel, and its solutions."""
+    lane, lanes, sync = target.block
+    sqrt = target.operations.sqrt
 
     @target.device
     def entry(matrix, j, k):
@@ -312,18 +352,4 @@ def bind(target: Target) -> Dense:
                 assign(x, top, a, b, c, d)
         sync()
 
-    @target.routine
-    def substitute(triangle, first, size, x):
-        for a in range(first + lane(), size, lanes()):
-            x[a] -= dot(x[:first], triangle[a, :first])
-        sync()
-        for a in range(first, size):
-            found = x[a] / triangle[a, a]
-            for b in range(a + 1 + lane(), size, lanes()):
-                x[b] -= triangle[b, a] * found
-            sync()
-            if lane() == 0:
-                x[a] = found
-        sync()
-
-    return Dense(dot, combine, clear, add_gram, trace, factorise, solve, product, smallest, totals, substitute, CHAINS)
+    return factorise, solve

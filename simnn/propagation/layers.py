@@ -185,14 +185,13 @@ def bind(target: Target) -> Layers:
         ``below(c, row, layer, trial, key, networks, grams, matrices) -> rank``: from ``grams.gradient`` and
         ``xd``, sums over units, the gradients of a layer, and the factors of those below with the rank of ``root``.
     """
-    real, word = target.real, target.word
-    names = target.operations
-    sqrt, floor, log2, isnan = names.sqrt, names.floor, names.log2, names.isnan
-    philox4x32, _, normal_pair = philox.bind(target)
-    cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
-    unfold, decorrelate, cut = basis.bind(target)
-    tolerance = _PIVOT_ULP * float(np.finfo(real).eps)
-    bias_stream = philox.BIAS_INPUT * philox.COLUMNS
+    finish_gram, copy, sandwich, covariance_of = _bind_matrices(target)
+    start, before, line, after, finish = _bind_up(target, finish_gram, copy, sandwich, covariance_of)
+    return Layers(start, before, line, after, finish, *_bind_down(target, finish_gram, line))
+
+
+def _bind_matrices(target: Target) -> tuple[Callable[..., Any], ...]:
+    """Arithmetic of small matrices."""
 
     @target.routine
     def finish_gram(total, width, symmetric):
@@ -240,6 +239,14 @@ def bind(target: Target) -> Layers:
             largest = max(largest, out[i, i])
         return largest
 
+    return finish_gram, copy, sandwich, covariance_of
+
+
+def _bind_lines(target: Target) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What an activation is where pre-activations are far away from its bend, or close by."""
+    real, names = target.real, target.operations
+    floor, log2, isnan = names.floor, names.log2, names.isnan
+
     @target.routine
     def kind_of(lines, largest, exponent):
         """Row of ``lines`` for squared pre-activations up to ``largest * 4^exponent``, and their new exponent."""
@@ -255,6 +262,84 @@ def bind(target: Target) -> Layers:
         """Activation of a layer whose pre-activations change their exponent by so much."""
         chosen = code if kind == 0 else kernels.KINKED
         return Line(chosen, real(lines[kind, 0]), real(lines[kind, 1]), math.ldexp(1.0, int(-exponent)))
+
+    return kind_of, line_of
+
+
+def _bind_up(target: Target, finish_gram: Any, copy: Any, sandwich: Any, covariance_of: Any) -> tuple[Any, ...]:
+    """Steps of the way up."""
+    cholesky = smallmatrix.bind(target).cholesky
+    unfold, decorrelate, cut = basis.bind(target)
+    kind_of, line_of = _bind_lines(target)
+    tolerance = _PIVOT_ULP * float(np.finfo(target.real).eps)
+
+    @target.routine
+    def start(c, row, networks, grams, matrices):
+        order, parent = networks.order, matrices.parent[0]
+        copy(networks.gram[c], matrices.gram)
+        for a in range(order.shape[0]):
+            parent[a] = networks.parent[c, a]
+        grams.power[row, 0] = 0
+        unfold(
+            order, parent, matrices.gram, grams.activation[row, 0], matrices.distance, matrices.excess,
+            matrices.overlap, matrices.relative,
+        )  # fmt: skip
+
+    @target.routine
+    def before(c, row, layer, networks, grams, matrices):
+        sw, sb, power = networks.sigma_w[c], networks.sigma_b[c], grams.power[row]
+        below, parent = matrices.parent[layer], matrices.parent[layer + 1]
+        largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), below, matrices.gram, matrices.covariance)
+        matrices.rank[layer] = cholesky(
+            matrices.covariance, tolerance, matrices.factor[layer], matrices.pivot[layer], matrices.residual
+        )
+        kind, power[layer + 1] = kind_of(networks.lines[c], largest, power[layer])
+        matrices.kind[layer] = kind
+        for a in range(parent.shape[0]):
+            parent[a] = below[a]
+
+    @target.routine
+    def line(c, row, layer, networks, grams, matrices):
+        power = grams.power[row]
+        return line_of(networks.code[c], networks.lines[c], matrices.kind[layer], power[layer + 1] - power[layer])
+
+    @target.routine
+    def after(c, row, layer, networks, grams, matrices):
+        width, sw = networks.widths[c, layer], networks.sigma_w[c]
+        bias = math.ldexp(networks.sigma_b[c], int(-grams.power[row, layer + 1]))
+        parent, activation = matrices.parent[layer + 1], grams.activation[row, layer + 1]
+        finish_gram(matrices.xx, width, True)
+        finish_gram(matrices.gram, width, True)
+        finish_gram(matrices.cross[layer], width, False)
+        unfold(
+            networks.order, parent, matrices.gram, activation, matrices.distance, matrices.excess, matrices.overlap,
+            matrices.relative,
+        )  # fmt: skip
+        return cut(networks.tree, sw * sw, bias * bias, activation, matrices.distance, parent)
+
+    @target.routine
+    def finish(c, row, layer, networks, grams, matrices):
+        scale = line(c, row, layer, networks, grams, matrices).scale
+        factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
+        distance, excess, preactivation = matrices.distance, matrices.excess, grams.preactivation[row, layer]
+        sandwich(factor, matrices.xx, scale, distance, matrices.covariance)
+        unfold(
+            networks.order, matrices.parent[layer], matrices.covariance, preactivation, distance, excess,
+            matrices.overlap, matrices.relative,
+        )  # fmt: skip
+        decorrelate(preactivation, distance, excess, grams.decorrelation[row, layer])
+
+    return start, before, line, after, finish
+
+
+def _bind_down(target: Target, finish_gram: Any, line: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Steps of the way down."""
+    word, names = target.word, target.operations
+    sqrt, floor, log2 = names.sqrt, names.floor, names.log2
+    philox4x32, _, normal_pair = philox.bind(target)
+    cholesky, solve_lower, solve_lower_transposed = smallmatrix.bind(target)
+    tolerance = _PIVOT_ULP * float(np.finfo(target.real).eps)
+    bias_stream = philox.BIAS_INPUT * philox.COLUMNS
 
     @target.routine
     def rescale(dd, xd, exponents):
@@ -318,62 +403,6 @@ def bind(target: Target) -> Layers:
                 root.matrix[m, k] *= sw * ratio
 
     @target.routine
-    def start(c, row, networks, grams, matrices):
-        order, parent = networks.order, matrices.parent[0]
-        copy(networks.gram[c], matrices.gram)
-        for a in range(order.shape[0]):
-            parent[a] = networks.parent[c, a]
-        grams.power[row, 0] = 0
-        unfold(
-            order, parent, matrices.gram, grams.activation[row, 0], matrices.distance, matrices.excess,
-            matrices.overlap, matrices.relative,
-        )  # fmt: skip
-
-    @target.routine
-    def before(c, row, layer, networks, grams, matrices):
-        sw, sb, power = networks.sigma_w[c], networks.sigma_b[c], grams.power[row]
-        below, parent = matrices.parent[layer], matrices.parent[layer + 1]
-        largest = covariance_of(sw, math.ldexp(sb, int(-power[layer])), below, matrices.gram, matrices.covariance)
-        matrices.rank[layer] = cholesky(
-            matrices.covariance, tolerance, matrices.factor[layer], matrices.pivot[layer], matrices.residual
-        )
-        kind, power[layer + 1] = kind_of(networks.lines[c], largest, power[layer])
-        matrices.kind[layer] = kind
-        for a in range(parent.shape[0]):
-            parent[a] = below[a]
-
-    @target.routine
-    def line(c, row, layer, networks, grams, matrices):
-        power = grams.power[row]
-        return line_of(networks.code[c], networks.lines[c], matrices.kind[layer], power[layer + 1] - power[layer])
-
-    @target.routine
-    def after(c, row, layer, networks, grams, matrices):
-        width, sw = networks.widths[c, layer], networks.sigma_w[c]
-        bias = math.ldexp(networks.sigma_b[c], int(-grams.power[row, layer + 1]))
-        parent, activation = matrices.parent[layer + 1], grams.activation[row, layer + 1]
-        finish_gram(matrices.xx, width, True)
-        finish_gram(matrices.gram, width, True)
-        finish_gram(matrices.cross[layer], width, False)
-        unfold(
-            networks.order, parent, matrices.gram, activation, matrices.distance, matrices.excess, matrices.overlap,
-            matrices.relative,
-        )  # fmt: skip
-        return cut(networks.tree, sw * sw, bias * bias, activation, matrices.distance, parent)
-
-    @target.routine
-    def finish(c, row, layer, networks, grams, matrices):
-        scale = line(c, row, layer, networks, grams, matrices).scale
-        factor = Factor(matrices.factor[layer], matrices.pivot[layer], matrices.rank[layer])
-        distance, excess, preactivation = matrices.distance, matrices.excess, grams.preactivation[row, layer]
-        sandwich(factor, matrices.xx, scale, distance, matrices.covariance)
-        unfold(
-            networks.order, matrices.parent[layer], matrices.covariance, preactivation, distance, excess,
-            matrices.overlap, matrices.relative,
-        )  # fmt: skip
-        decorrelate(preactivation, distance, excess, grams.decorrelation[row, layer])
-
-    @target.routine
     def turn(matrices):
         for m in range(matrices.power.shape[0]):
             matrices.power[m] = 0
@@ -399,4 +428,4 @@ def bind(target: Target) -> Layers:
         )  # fmt: skip
         return rank
 
-    return Layers(start, before, line, after, finish, turn, below)
+    return turn, below
