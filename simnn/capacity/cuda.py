@@ -7,9 +7,9 @@ other, so that scratch is bounded.
 
 Trials that stay undecided, or whose bounds of the margin disagree, are left to the CPU; so are problems that do not
 fit. A certified verdict is that of the CPU where patterns are the same: those made of signs are, to the last bit.
-Normals may differ in the last bits, by 3e-7 of themselves. Random changes by 1e-3 turned 9 of 20,000 verdicts at
-N = 20, P = 40 and none of 1,500 at N = 100, P = 200; such numbers go with the size of the change: one verdict in ten
-million.
+Normals may differ in the last bits, by 3e-7 of themselves, and so a component of a code whose drive is that close to
+its threshold. Random changes of normals by 1e-3 turned 9 of 20,000 verdicts at N = 20, P = 40 and none of 1,500 at N =
+100, P = 200; such numbers go with the size of the change: one verdict in ten million.
 
 Work of a set of P patterns in N dimensions, in s steps: P N^2 / 2 multiply-adds for the sums over all patterns, once;
 in each step N^3 / 6 for the factor, N^2 for its solutions, 4 P N for fields and sums of patterns, and N^2 / 2 for each

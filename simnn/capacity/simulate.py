@@ -516,8 +516,9 @@ def _verdicts(
     law, out = _law(experiment, data, experiment.patterns), np.full((trials, 5), np.nan)
     space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
     cpu.kernels().verdicts(law, _solver(experiment), key, first_trial, out, space)
-    needed = experiment.margin > 0.0
-    return _fractions(experiment, out, _bounds(experiment, data, trials, key, first_trial, stop) if needed else None)
+    if experiment.margin == 0.0:
+        return _fractions(experiment, out, None)
+    return _fractions(experiment, out, _bounds(experiment, data, trials, key, first_trial, stop))
 
 
 def _solver(experiment: Experiment) -> int:
@@ -598,12 +599,15 @@ def _bounds_on_gpu(
     enough: "Callable[[Array], NDArray[np.bool_]]",
 ) -> "Array":
     """The same on a GPU; trials whose bounds are not enough there are the CPU's."""
-    from simnn.capacity import cuda
+    from simnn.capacity import cpu, cuda
 
     law = _law(experiment, data, experiment.patterns)
     bounds = cuda.margins(law, key, first_trial, trials, _draws(experiment, data))
-    for row in np.flatnonzero(~enough(bounds)):
-        bounds[row] = _bounds(experiment, data, 1, key, first_trial + int(row), stop)[0]
+    left = np.flatnonzero(~enough(bounds))
+    if len(left) > 0:
+        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
+        for row in left:
+            cpu.kernels().margins(law, key, first_trial + int(row), bounds[row : row + 1], space)
     return bounds
 
 

@@ -27,6 +27,10 @@ GO = np.zeros(1, np.int64)
         (500, {"dimension": 37, "load": 1.7, "constrained": 0.4}),
         (300, {"dimension": 50, "load": 0.5}),
         (10, {"dimension": 301, "load": 2.0}),
+        (200, {"dimension": 60, "load": 1.5, "ensemble": "winners", "activity": 0.1, "inputs": 50}),
+        (200, {"dimension": 60, "load": 1.5, "ensemble": "threshold", "activity": 0.3, "inputs": 50, "claws": 5}),
+        (200, {"dimension": 40, "load": 1.8, "ensemble": "rademacher", "correlation": 0.3}),
+        (200, {"dimension": 40, "load": 1.0, "margin": 0.4}),
     ],
 )
 def test_verdicts_and_counts_are_those_of_the_cpu(trials, parameters):
