@@ -10,6 +10,7 @@ from typing import Any
 
 import numba
 from numba.core import compiler
+from numba.core import config as _config
 from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import CPUDispatcher
 
@@ -71,7 +72,11 @@ def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     callable
     """
 
+    settings: Any = _config
+
     def decorate(function: Callable[..., Any]) -> Any:
+        if settings.DISABLE_JIT:
+            return function
         return _Function(function, targetoptions=options | {"nopython": True}, pipeline_class=_Compiler)
 
     return decorate

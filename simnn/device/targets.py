@@ -85,6 +85,9 @@ class _SourceKeyedCache(FunctionCache):
 def _cached_kernel(jit: Decorator, target_name: str, function: Callable[..., Any]) -> Any:
     """Compile with the cache of a target, and leave Numba's global setting as it was."""
     dispatcher: Any = jit(function)
+    if dispatcher is function:
+        # $NUMBA_DISABLE_JIT: everything is plain Python.
+        return function
     folder = cache_folder() / digest(*_KERNEL_PACKAGES, theory=False) / binding.get_host_cpu_name() / target_name
     config: Any = _config
     users_choice = config.CACHE_DIR

@@ -1,11 +1,13 @@
 """The kernel cache: hits in a second process, recompiles when a callee changes."""
 
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import simnn
@@ -66,3 +68,19 @@ def test_numba_cache_of_the_user_is_left_alone():
     before = config.CACHE_DIR
     moments.bind(targets.strict(np.float64))
     assert before == config.CACHE_DIR
+
+
+def test_kernels_are_plain_python_for_a_debugger():
+    call = "propagation.simulate(width=3, depth=2, correlation=0.5).gradient_norm.values.tolist()"
+    program = f"from simnn import propagation; print({call})"
+    plain, compiled = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"NUMBA_DISABLE_JIT": disable},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for disable in ("1", "0")
+    )
+    np.testing.assert_allclose(json.loads(plain), json.loads(compiled), rtol=1e-5)
