@@ -71,7 +71,6 @@ def decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     -------
     callable
     """
-
     settings: Any = _config
 
     def decorate(function: Callable[..., Any]) -> Any:
