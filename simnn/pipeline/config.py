@@ -147,11 +147,11 @@ class Config(_Strict):
 
     Attributes
     ----------
-    studies : dict of str to Block
-        Studies by name; names become file names.
+    studies : dict of str to Block or None
+        Studies by name; names become file names. None leaves a study of another file out.
     """
 
-    studies: Annotated[dict[_Name, Block], Field(min_length=1)]
+    studies: Annotated[dict[_Name, Block | None], Field(min_length=1)]
 
 
 def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -177,7 +177,33 @@ def parse(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(_first_line(error)) from None
-    return {name: _normalise(name, block) for name, block in config.studies.items()}
+    wanted = {name: block for name, block in config.studies.items() if block is not None}
+    if not wanted:
+        raise ConfigError("config: studies: all of them are null, which leaves a study out")
+    return {name: _normalise(name, block) for name, block in wanted.items()}
+
+
+def check_left_out(files: Mapping[pathlib.Path, Mapping[str, Any]]) -> None:
+    """Refuse to leave out what is not there: a misspelt name.
+
+    Parameters
+    ----------
+    files : mapping of pathlib.Path to mapping
+        What is read from the files that are merged.
+
+    Raises
+    ------
+    ConfigError
+        If a study is null in one of them and nothing else in any.
+    """
+    studies = {path: content["studies"] for path, content in files.items() if isinstance(content.get("studies"), dict)}
+    known = sorted({name for blocks in studies.values() for name, block in blocks.items() if block is not None})
+    for path, blocks in studies.items():
+        for name in blocks:
+            if name not in known:
+                raise ConfigError(
+                    f"config: {path}: there is no study {name!r} to leave out; there are {', '.join(known)}"
+                )
 
 
 def _first_line(error: ValidationError) -> str:

@@ -26,8 +26,8 @@ class Plan:
 
     def __init__(self, raw: Mapping[str, Any], files: Iterable[pathlib.Path]) -> None:
         try:
-            for file in files:
-                config.load(file)  # what is wrong with a file is gone by the time Snakemake has merged it
+            # What is wrong with a file is gone by the time Snakemake has merged it.
+            config.check_left_out({file: config.load(file) for file in files})
             self.blocks = config.parse({"studies": raw.get("studies", {})})
         except config.ConfigError as error:
             raise SystemExit(str(error)) from None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from simnn.pipeline import cells, config, dag
 
@@ -28,10 +29,23 @@ def test_the_committed_schema_is_that_of_the_models():
     assert config.SCHEMA.read_text() == config.schema(), "run: simnn config schema > simnn/pipeline/config.schema.json"
 
 
+def test_a_second_file_leaves_a_study_out_and_cannot_misspell_it(tmp_path):
+    coin = {"study": "tests.pipeline.coin", "trials": 3}
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(yaml.safe_dump({"studies": {"coin": coin, "penny": coin}}))
+    second.write_text("studies: {penny: null}")
+    merged = {"studies": {"coin": coin, "penny": None}}
+    assert list(dag.Plan(merged, [first, second]).blocks) == ["coin"]
+    second.write_text("studies: {pony: null}")
+    with pytest.raises(SystemExit, match=r"second.yaml: there is no study 'pony' to leave out; there are coin, penny"):
+        dag.Plan(merged | {"pony": None}, [first, second])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("studies: {}", ("studies", "at least 1")),
+        ("studies: {coin: null}", ("studies", "null")),
         ("studies: {a b: {trials: 3}}", ("a b", "pattern")),
         ("studies: {coin: {}}", ("coin.trials", "missing")),
         ("studies: {phase_diagram: {trials: 0}}", ("phase_diagram.trials", "0", "greater than or equal to 1")),
