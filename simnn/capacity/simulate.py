@@ -222,7 +222,7 @@ def simulate(
 
     References
     ----------
-    `simnn.capacity.theory`; solvers and certificates: `simnn.capacity.solvers`.
+    `simnn.capacity.theory`; solvers: `simnn.capacity.solvers`; proofs: `simnn.capacity.certificates`.
 
     Examples
     --------
