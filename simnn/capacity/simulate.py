@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     Array = NDArray[np.float64]
-    Sampler = Callable[[Experiment, "_Data", int, NDArray[np.uint64], int, NDArray[np.int64]], Array]
+    Sampler = Callable[["_Sets"], Array]
 
 # Bounds of a largest margin that agree to this are one number.
 _GAP = 1e-9
@@ -66,6 +67,54 @@ class _Data:
 
 
 @dataclass(frozen=True)
+class _Sets:
+    """Sets of patterns: some trials of a point of a sweep.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        The point.
+    data : _Data
+        What is given.
+    trials, first : int
+        How many trials, and the number of the first.
+    key : (2,) uint64 array
+        Seed.
+    stop : (1,) int64 array
+        Not zero once results are not wanted any more.
+    """
+
+    experiment: Experiment
+    data: _Data
+    trials: int
+    key: NDArray[np.uint64]
+    first: int
+    stop: NDArray[np.int64]
+
+    @property
+    def law(self) -> Any:
+        """Law of the patterns."""
+        return _law(self.experiment, self.data, self.experiment.patterns)
+
+    @property
+    def draws(self) -> Any:
+        """Scratch of the random patterns."""
+        return _draws(self.experiment, self.data)
+
+    def space(self) -> Any:
+        """Scratch of one thread."""
+        e = self.experiment
+        return _space(e, self.data, e.positive_weights + e.patterns, self.stop)
+
+    def on_cpu(self, kernel: Callable[..., Any], out: "Array", rows: NDArray[np.integer[Any]]) -> None:
+        """Run ``kernel(key, first, out, space)`` for some of the trials, whose rows of ``out`` it writes."""
+        if len(rows) > 0:
+            space = self.space()
+            for row in rows:
+                kernel(self.key, self.first + int(row), out[row : row + 1], space)
+
+
+@dataclass(frozen=True)
 class _Measure:
     """What one of the functions below returns.
 
@@ -76,8 +125,7 @@ class _Measure:
     columns : dict of str to str
         Long names of its statistics.
     sample : callable
-        ``sample(experiment, data, trials, key, first_trial, stop)``: statistics of some trials, (trials, columns); NaN
-        where a trial does not have one.
+        ``sample(sets)``: statistics of some trials, (trials, columns); NaN where a trial does not have one.
     unused : tuple of str
         Parameters of `Experiment` that it does not take.
     most : callable
@@ -503,22 +551,12 @@ def _space(experiment: Experiment, data: _Data, rows: int, stop: NDArray[np.int6
     return cpu.space(len(balls.owner), size, stop, draws, balls)
 
 
-def _verdicts(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
+def _verdicts(sets: _Sets) -> "Array":
     from simnn.capacity import cpu
 
-    law, out = _law(experiment, data, experiment.patterns), np.full((trials, 5), np.nan)
-    space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
-    cpu.kernels().verdicts(law, _solver(experiment), key, first_trial, out, space)
-    if experiment.margin == 0.0:
-        return _fractions(experiment, out, None)
-    return _fractions(experiment, out, _bounds(experiment, data, trials, key, first_trial, stop))
+    out = np.full((sets.trials, 5), np.nan)
+    cpu.kernels().verdicts(sets.law, _solver(sets.experiment), sets.key, sets.first, out, sets.space())
+    return _fractions(sets.experiment, out, _bounds(sets) if sets.experiment.margin > 0.0 else None)
 
 
 def _solver(experiment: Experiment) -> int:
@@ -545,93 +583,45 @@ def _on_either_side(experiment: Experiment, bounds: "Array") -> "tuple[NDArray[n
     return bounds[:, 0] >= experiment.margin, bounds[:, 1] < experiment.margin
 
 
-def _verdicts_on_gpu(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
+def _verdicts_on_gpu(sets: _Sets) -> "Array":
     """The same on a GPU; trials that it leaves are decided by the CPU."""
     from simnn.capacity import cpu, cuda
 
-    law, solver = _law(experiment, data, experiment.patterns), _solver(experiment)
-    found = cuda.verdicts(law, key, first_trial, trials, _draws(experiment, data), solver)
-    out = found.values
-    if len(found.left) > 0:
-        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
-        for row in found.left:
-            cpu.kernels().verdicts(law, solver, key, first_trial + int(row), out[row : row + 1], space)
-    if experiment.margin == 0.0:
-        return _fractions(experiment, out, None)
+    experiment, law, solver = sets.experiment, sets.law, _solver(sets.experiment)
+    found = cuda.verdicts(law, sets.key, sets.first, sets.trials, sets.draws, solver)
+    sets.on_cpu(partial(cpu.kernels().verdicts, law, solver), found.values, found.left)
 
     def decided(bounds: "Array") -> NDArray[np.bool_]:
         return np.logical_or(*_on_either_side(experiment, bounds))
 
-    bounds = _bounds_on_gpu(experiment, data, trials, key, first_trial, stop, decided)
-    return _fractions(experiment, out, bounds)
+    return _fractions(experiment, found.values, _bounds_on_gpu(sets, decided) if experiment.margin > 0.0 else None)
 
 
-def _bounds(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
+def _bounds(sets: _Sets) -> "Array":
     from simnn.capacity import cpu
 
-    out = np.empty((trials, 4))
-    space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
-    cpu.kernels().margins(_law(experiment, data, experiment.patterns), key, first_trial, out, space)
+    out = np.empty((sets.trials, 4))
+    cpu.kernels().margins(sets.law, sets.key, sets.first, out, sets.space())
     return out
 
 
-def _bounds_on_gpu(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-    enough: "Callable[[Array], NDArray[np.bool_]]",
-) -> "Array":
+def _bounds_on_gpu(sets: _Sets, enough: "Callable[[Array], NDArray[np.bool_]]") -> "Array":
     """The same on a GPU; trials whose bounds are not enough there are the CPU's."""
     from simnn.capacity import cpu, cuda
 
-    law = _law(experiment, data, experiment.patterns)
-    bounds = cuda.margins(law, key, first_trial, trials, _draws(experiment, data))
-    left = np.flatnonzero(~enough(bounds))
-    if len(left) > 0:
-        space = _space(experiment, data, experiment.positive_weights + experiment.patterns, stop)
-        for row in left:
-            cpu.kernels().margins(law, key, first_trial + int(row), bounds[row : row + 1], space)
+    law = sets.law
+    bounds = cuda.margins(law, sets.key, sets.first, sets.trials, sets.draws)
+    sets.on_cpu(partial(cpu.kernels().margins, law), bounds, np.flatnonzero(~enough(bounds)))
     return bounds
 
 
-def _margins(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
-    return _of_bounds(experiment, _bounds(experiment, data, trials, key, first_trial, stop))
+def _margins(sets: _Sets) -> "Array":
+    return _of_bounds(sets.experiment, _bounds(sets))
 
 
-def _margins_on_gpu(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
+def _margins_on_gpu(sets: _Sets) -> "Array":
     """The same on a GPU."""
-    return _of_bounds(experiment, _bounds_on_gpu(experiment, data, trials, key, first_trial, stop, _agree))
+    return _of_bounds(sets.experiment, _bounds_on_gpu(sets, _agree))
 
 
 def _agree(bounds: "Array") -> NDArray[np.bool_]:
@@ -649,20 +639,14 @@ def _of_bounds(experiment: Experiment, bounds: "Array") -> "Array":
     return np.stack([*(np.where(known, column, np.nan) for column in columns), ~known], axis=1)
 
 
-def _stopping_times(
-    experiment: Experiment,
-    data: _Data,
-    trials: int,
-    key: NDArray[np.uint64],
-    first_trial: int,
-    stop: NDArray[np.int64],
-) -> "Array":
+def _stopping_times(sets: _Sets) -> "Array":
     from simnn.capacity import cpu
 
+    experiment, out = sets.experiment, np.empty((sets.trials, 1))
     centre, width, most = _range(experiment)
-    out = np.empty((trials, 1))
-    space = _space(experiment, data, experiment.positive_weights + most, stop)
-    cpu.kernels().stopping_times(_law(experiment, data, most), centre, width, key, first_trial, out, space)
+    space = _space(experiment, sets.data, experiment.positive_weights + most, sets.stop)
+    law = _law(experiment, sets.data, most)
+    cpu.kernels().stopping_times(law, centre, width, sets.key, sets.first, out, space)
     return np.column_stack([out[:, 0], np.isnan(out[:, 0])])
 
 
@@ -773,7 +757,7 @@ def _run(given: dict[str, Any], measure: _Measure) -> "xr.Dataset":
     run_on_one = measure.sample if device is None or measure.on_gpu is None else measure.on_gpu
 
     def sample(point: int, first: int, count: int, stop: NDArray[np.int64]) -> "Array":
-        return run_on_one(plan.experiments[point], data, count, key, first, stop)
+        return run_on_one(_Sets(plan.experiments[point], data, count, key, first, stop))
 
     with backends.use(device):
         values = sampling.collect(len(plan.experiments), plan.run, measure.columns, sample, "set", progress, device)

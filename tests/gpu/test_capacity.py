@@ -8,7 +8,7 @@ from simnn.capacity import cpu, cuda, patterns
 from simnn.capacity.certificates import SEPARABLE
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
-from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
+from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _Sets, _verdicts, _verdicts_on_gpu
 from simnn.device import gpu
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(gpu.missing() is not None, reason=str(gpu.missing()))]
@@ -35,8 +35,8 @@ GO = np.zeros(1, np.int64)
 )
 def test_verdicts_and_counts_are_those_of_the_cpu(trials, parameters):
     experiment = Experiment(**parameters)
-    found = _verdicts_on_gpu(experiment, _Data(), trials, KEY, 0, GO)
-    wanted = _verdicts(experiment, _Data(), trials, KEY, 0, GO)
+    found = _verdicts_on_gpu(_Sets(experiment, _Data(), trials, KEY, 0, GO))
+    wanted = _verdicts(_Sets(experiment, _Data(), trials, KEY, 0, GO))
     # All but the steps, which rounding may change.
     np.testing.assert_array_equal(np.delete(found, 2, axis=1), np.delete(wanted, 2, axis=1))
 
@@ -67,8 +67,8 @@ def test_certificates_hold_for_the_patterns_of_the_cpu():
 @pytest.mark.parametrize("parameters", [{"dimension": 100, "load": 1.0}, {"dimension": 60, "bias": True, "load": 0.8}])
 def test_largest_margins_are_those_of_the_cpu(parameters):
     experiment = Experiment(**parameters)
-    found = _margins_on_gpu(experiment, _Data(), 300, KEY, 0, GO)
-    wanted = _margins(experiment, _Data(), 300, KEY, 0, GO)
+    found = _margins_on_gpu(_Sets(experiment, _Data(), 300, KEY, 0, GO))
+    wanted = _margins(_Sets(experiment, _Data(), 300, KEY, 0, GO))
     np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4)
     np.testing.assert_array_equal(found[:, 3:], wanted[:, 3:])
     # The last bits of normals may turn a support vector.

@@ -8,7 +8,7 @@ from simnn.capacity import blocks, cpu, cuda, newton, patterns, solvers
 from simnn.capacity.certificates import SEPARABLE
 from simnn.capacity.model import Experiment
 from simnn.capacity.patterns import Law
-from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _verdicts, _verdicts_on_gpu
+from simnn.capacity.simulate import _Data, _margins, _margins_on_gpu, _Sets, _verdicts, _verdicts_on_gpu
 from simnn.device import gpu
 from simnn.device.gpu import cuda as toolkit
 
@@ -114,13 +114,13 @@ def test_bits_do_not_depend_on_threads_blocks_or_how_trials_are_cut(name):
 
 def test_what_newton_leaves_undecided_is_decided_by_the_cpu(monkeypatch):
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
-    wanted = _verdicts(experiment, data, 4, KEY, 0, GO)
+    wanted = _verdicts(_Sets(experiment, data, 4, KEY, 0, GO))
     monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
     # The simulator runs Python, which sees this; the CPU's kernels are compiled.
     monkeypatch.setattr(newton, "_STEPS", 1)
     left = cuda.verdicts(Law(8, 4), KEY, 0, 4).left
     assert 0 < len(left) < 4
-    found = _verdicts_on_gpu(experiment, data, 4, KEY, 0, GO)
+    found = _verdicts_on_gpu(_Sets(experiment, data, 4, KEY, 0, GO))
     np.testing.assert_array_equal(np.delete(found, 2, axis=1), np.delete(wanted, 2, axis=1))
     np.testing.assert_array_equal(found[left], wanted[left])
 
@@ -131,8 +131,8 @@ def test_what_does_not_fit_is_left_to_the_cpu(monkeypatch):
     monkeypatch.setattr(gpu, "free_memory", lambda: cuda.Sizes(8, 4).bytes)
     experiment, data = Experiment(dimension=4, load=2.0), _Data()
     assert list(cuda.verdicts(Law(8, 4), KEY, 0, 3).left) == [0, 1, 2]
-    wanted = _verdicts(experiment, data, 3, KEY, 0, GO)
-    np.testing.assert_array_equal(_verdicts_on_gpu(experiment, data, 3, KEY, 0, GO), wanted)
+    wanted = _verdicts(_Sets(experiment, data, 3, KEY, 0, GO))
+    np.testing.assert_array_equal(_verdicts_on_gpu(_Sets(experiment, data, 3, KEY, 0, GO)), wanted)
 
 
 def test_no_trials_are_no_work():
@@ -185,8 +185,8 @@ def test_linear_algebra_of_a_block(count, size):
 def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
     experiment, data = Experiment(**parameters), _Data()
     monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
-    found = _margins_on_gpu(experiment, data, trials, KEY, 0, GO)
-    wanted = _margins(experiment, data, trials, KEY, 0, GO)
+    found = _margins_on_gpu(_Sets(experiment, data, trials, KEY, 0, GO))
+    wanted = _margins(_Sets(experiment, data, trials, KEY, 0, GO))
     np.testing.assert_allclose(found[:, 0], wanted[:, 0], rtol=1e-4)
     np.testing.assert_array_equal(found[:, 1:], wanted[:, 1:])
 
@@ -195,7 +195,7 @@ def test_largest_margins_are_those_of_the_cpu(parameters, trials, monkeypatch):
 def test_verdicts_of_a_margin_are_those_of_the_cpu(margin, monkeypatch):
     experiment = Experiment(dimension=4, load=1.0, ensemble="rademacher", margin=margin)
     monkeypatch.setattr(cuda, "shape", lambda *_: (4, 2))
-    found, wanted = (run(experiment, _Data(), 4, KEY, 0, GO) for run in (_verdicts_on_gpu, _verdicts))
+    found, wanted = (run(_Sets(experiment, _Data(), 4, KEY, 0, GO)) for run in (_verdicts_on_gpu, _verdicts))
     np.testing.assert_array_equal(found, wanted)
     assert 0.0 < wanted[:, 0].mean() < 1.0
 
@@ -209,7 +209,7 @@ def test_margins_that_do_not_fit_are_the_cpus(monkeypatch):
     experiment = Experiment(dimension=4, load=1.0)
     monkeypatch.setattr(gpu, "room", lambda *_: 0)
     assert np.all(np.isnan(cuda.margins(Law(4, 4), KEY, 0, 2)))
-    found, wanted = (run(experiment, _Data(), 2, KEY, 0, GO) for run in (_margins_on_gpu, _margins))
+    found, wanted = (run(_Sets(experiment, _Data(), 2, KEY, 0, GO)) for run in (_margins_on_gpu, _margins))
     np.testing.assert_array_equal(found, wanted)
 
 
